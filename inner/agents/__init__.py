@@ -1,0 +1,1 @@
+"""One module per coding agent, each with the same few names; the registry is a literal dict."""

@@ -1,0 +1,1 @@
+"""One file per command: options beside the function, then gather, call, render."""

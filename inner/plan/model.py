@@ -1,0 +1,179 @@
+"""The plan of a run: everything that `bwrap.argv` and the supervisor need, and nothing they would have to look up.
+
+A plan holds no secret: a variable that comes from the host's environment is a name (`value` None) until the box starts.
+Mounts are applied in order: a later one hides what lies below it. Paths are normal and absolute (`paths.normal`).
+"""
+
+from __future__ import annotations
+
+from inner.frozen import TYPE_CHECKING, frozen
+from inner.paths import BoxPath, HostPath
+from inner.profile.model import INNER, Limits, Origin
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+MIB = 1024 * 1024
+
+
+@frozen
+class Bind:
+    """A host path seen in the box. `mode` is "ro" or "rw"; `kind` is what the source is: "dir", "file", or "other" (device,
+    socket). `dev` allows device nodes. `why` is for people: `working directory`, `toolchain of python3`."""
+
+    src: HostPath
+    dest: BoxPath
+    mode: str = "ro"
+    kind: str = "dir"
+    dev: bool = False
+    why: str = ""
+    origin: Origin = INNER
+
+
+@frozen
+class Tmpfs:
+    """An empty folder in memory of at most `size` bytes. `mode` "ro" makes it read-only once everything is mounted."""
+
+    dest: BoxPath
+    size: int = 64 * MIB
+    perms: int = 0o755
+    mode: str = "rw"
+    why: str = ""
+    origin: Origin = INNER
+
+
+@frozen
+class Overlay:
+    """`src` seen through a writable layer: what the box writes goes to `upper`, a host folder, or nowhere when empty."""
+
+    src: HostPath
+    dest: BoxPath
+    upper: HostPath = HostPath("")
+    work: HostPath = HostPath("")
+    why: str = ""
+    origin: Origin = INNER
+
+
+@frozen
+class Mask:
+    """Hides what is at `dest`: an empty, read-only folder or file, of the same type as what it covers."""
+
+    dest: BoxPath
+    kind: str = "dir"  # or "file"
+    why: str = ""
+    origin: Origin = INNER
+
+
+@frozen
+class Data:
+    """A file made of bytes; read-only, or writable in memory (`mode` "rw", for a file the agent rewrites)."""
+
+    dest: BoxPath
+    content: bytes
+    perms: int = 0o444
+    mode: str = "ro"
+    why: str = ""
+    origin: Origin = INNER
+
+
+@frozen
+class Symlink:
+    """A symbolic link at `dest` that says `target`."""
+
+    target: str
+    dest: BoxPath
+    why: str = ""
+    origin: Origin = INNER
+
+
+@frozen
+class Dir:
+    """An empty folder in whatever file system is there (a tmpfs of ours)."""
+
+    dest: BoxPath
+    perms: int = 0o755
+    why: str = ""
+    origin: Origin = INNER
+
+
+@frozen
+class Proc:
+    """A fresh procfs of the box's pid namespace."""
+
+    dest: BoxPath = BoxPath("/proc")
+    why: str = "processes of the box"
+    origin: Origin = INNER
+
+
+@frozen
+class Dev:
+    """A minimal /dev: null, zero, full, random, urandom, tty, pts, shm, fd; /dev itself read-only."""
+
+    dest: BoxPath = BoxPath("/dev")
+    why: str = "minimal devices"
+    origin: Origin = INNER
+
+
+if TYPE_CHECKING:
+    Mount: TypeAlias = Bind | Tmpfs | Overlay | Mask | Data | Symlink | Dir | Proc | Dev
+
+
+@frozen
+class Variable:
+    """One variable of the box's environment; `value` None: taken by name from the host's environment when the box starts."""
+
+    name: str
+    value: str | None
+    origin: Origin = INNER
+
+
+@frozen
+class Namespaces:
+    """Which namespaces are new. `nested_user`: the box may make user namespaces of its own."""
+
+    pid: bool = True
+    net: bool = True
+    nested_user: bool = False
+
+
+@frozen
+class Network:
+    """`mode` "off", "allowlist" or "full"; the entries as the profile wrote them."""
+
+    mode: str = "off"
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+
+@frozen
+class Copy:
+    """A private copy to be made before the start (mode `safe-rw`). `into`, below the run's folder, is bound in its place."""
+
+    src: HostPath
+    into: HostPath
+
+
+@frozen
+class Plan:
+    """A run, decided. `terminal` is "private" (a pty of its own, relayed) or "none" (pipes or files as they were given)."""
+
+    profile: str
+    command: tuple[str, ...]
+    cwd: BoxPath
+    home: BoxPath
+    project: HostPath
+    mounts: tuple[Mount, ...]
+    env: tuple[Variable, ...]
+    namespaces: Namespaces = Namespaces()
+    network: Network = Network()
+    seccomp: str = "default"
+    limits: Limits = Limits()
+    terminal: str = "none"
+    tui: bool = False
+    timeout: float = 0  # seconds, 0 for none
+    summary: bool = False
+    log: str = ""
+    copies: tuple[Copy, ...] = ()
+    scaffolding: tuple[HostPath, ...] = ()  # mount points that bwrap creates on the host; removed afterwards
+    layers: tuple[Origin, ...] = ()
+    notices: tuple[str, ...] = ()
