@@ -164,6 +164,8 @@ class Plan:
     project: HostPath
     mounts: tuple[Mount, ...]
     env: tuple[Variable, ...]
+    uid: int = 1000
+    gid: int = 1000
     namespaces: Namespaces = Namespaces()
     network: Network = Network()
     seccomp: str = "default"

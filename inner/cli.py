@@ -1,0 +1,84 @@
+"""The Typer application: names the commands. Errors are caught in `inner.guard`; the plain forms of `inner run` do not come here.
+
+Each command is a file of `inner.commands` with `add(app)`, which imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+os.environ.setdefault("TYPER_USE_RICH", "0")  # help in plain text: half the time, and readable without colour
+
+import typer
+
+from inner import __version__
+from inner.errors import UsageError
+from inner.guard import guard
+
+
+def build() -> typer.Typer:
+    """The application with all its commands."""
+    from inner.commands import config, profile, run, version
+
+    app = typer.Typer(
+        name="inner",
+        help="Run an AI agent, or any program you do not trust, in a box.",
+        epilog="A first box: `inner run -- ls -A`. Help for a command: `inner COMMAND --help`.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+    def show_version(value: bool) -> None:
+        if value:
+            typer.echo(f"inner {__version__}")
+            raise typer.Exit
+
+    @app.callback()
+    def top(
+        _version: bool = typer.Option(False, "--version", callback=show_version, is_eager=True, help="Print the version and exit."),
+    ) -> None:
+        pass
+
+    for command in (run, profile, config, version):
+        command.add(app)
+    return app
+
+
+def application() -> None:
+    """The whole program, for what `inner.front` leaves to Typer. Exits."""
+    argv = sys.argv[1:]
+    sys.exit(guard(lambda: _dispatch(argv)))
+
+
+def _dispatch(argv: list[str]) -> int:
+    from inner.commands.alias import expanded
+
+    argv = expanded(argv, known=command_names())
+    result = guard(lambda: _typer(argv), before_start=125 if argv[:1] == ["run"] else 0)
+    return result
+
+
+def command_names() -> frozenset[str]:
+    """The built-in commands: no alias may have one of these names."""
+    app = build()
+    commands = {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands}
+    return frozenset(commands | {g.name or "" for g in app.registered_groups})
+
+
+def _typer(argv: list[str]) -> int:
+    try:
+        result = build()(args=argv, prog_name="inner", standalone_mode=False)
+    except Exception as problem:
+        # Typer's own usage errors, whichever copy of click it has inside: they know their message and their command.
+        message = getattr(problem, "format_message", None)
+        if message is None or not hasattr(problem, "exit_code"):
+            raise
+        context = getattr(problem, "ctx", None)
+        path = context.command_path if context is not None else "inner"
+        text = message().rstrip(".")
+        raise UsageError(text[:1].lower() + text[1:], hint=f"`{path} --help` shows what it takes") from None
+    return result if isinstance(result, int) else 0

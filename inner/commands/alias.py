@@ -1,0 +1,35 @@
+"""Aliases: `[aliases]` of the settings, one level deep, never over a built-in command, split as a shell splits words."""
+
+from __future__ import annotations
+
+import os
+import shlex
+
+from inner.errors import ConfigError
+from inner.frozen import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+def expanded(argv: list[str], *, known: Collection[str]) -> list[str]:
+    """`argv` with its first word replaced when that is an alias and not a command."""
+    if not argv or argv[0].startswith("-") or argv[0] in known:
+        return argv
+    from inner.host import RealHost
+    from inner.settings import load
+
+    settings = load(RealHost(os.environ))
+    text = settings.aliases.get(argv[0])
+    if text is None:
+        return argv
+    where = str(settings.origin(f"aliases.{argv[0]}"))
+    try:
+        words = shlex.split(text)
+    except ValueError as problem:
+        raise ConfigError(f"alias `{argv[0]}` cannot be split into words: {problem}", where=where, hint="close the quotes") from None
+    if not words or words[0] not in known:
+        raise ConfigError(
+            f"alias `{argv[0]}` does not begin with a command of inner", where=where, hint='for instance `"run -p shell --"`'
+        )
+    return [word.replace("${workspaces_path}", settings.workspaces_path) for word in words] + argv[1:]

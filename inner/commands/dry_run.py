@@ -1,0 +1,123 @@
+"""`inner run --dry-run`: the plan, for people and as JSON. What is shown is what would be done: both come from the same value."""
+
+from __future__ import annotations
+
+import os
+
+from inner import ui
+from inner.frozen import TYPE_CHECKING, assert_never
+from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Symlink, Tmpfs
+
+if TYPE_CHECKING:
+    from inner.bwrap import Features
+    from inner.host import Host
+    from inner.plan.model import Mount, Plan
+    from inner.profile.model import Origin, Profile
+
+
+def show(plan: Plan, profile: Profile, features: Features, host: Host, *, as_json: bool) -> int:
+    """Print the plan; nothing is started."""
+    if as_json:
+        ui.json("plan", plan)
+        return 0
+    from inner.bwrap import paste
+
+    ui.out(f"profile      {ui.safe(profile.name)}" + (f": {ui.safe(profile.description)}" if profile.description else ""))
+    for layer in plan.layers:
+        ui.out(f"  layer      {layer.source:<9} {ui.safe(short(str(layer), host))}")
+    ui.out(f"command      {ui.safe(_words(plan.command))}")
+    ui.out(f"in           {ui.safe(short(plan.cwd, host))}")
+    ui.out(f"network      {plan.network.mode}")
+    ui.out(f"terminal     {'a private one' if plan.terminal == 'private' else 'none: pipes and files as given'}")
+    ui.out(f"time limit   {f'{plan.timeout:g} s' if plan.timeout else 'none'}")
+    ui.out(f"limits       {_limits(plan)}")
+    ui.out(f"system calls {'filtered' if plan.seccomp == 'default' else 'not filtered'}")
+    ui.out()
+    ui.out("what the box sees")
+    rows = [(place, what, why(mount)) for mount in plan.mounts for place, what in [describe(mount, host)]]
+    widths = [min(max(len(ui.safe(row[i])) for row in rows), most) for i, most in ((0, 44), (1, 40))]
+    for place, what, reason in rows:
+        ui.out(f"  {ui.safe(place):<{widths[0]}}  {ui.safe(what):<{widths[1]}}  {ui.safe(short(reason, host))}".rstrip())
+    ui.out()
+    ui.out("environment (names)")
+    for variable in plan.env:
+        source = "from this environment" if variable.value is None else "set"
+        where = "" if str(variable.origin) == "inner" else f"  {short(str(variable.origin), host)}"
+        ui.out(f"  {variable.name:<24}  {source}{ui.safe(where)}")
+    if plan.scaffolding:
+        ui.out()
+        ui.out("made on the host for the mounts, removed afterwards")
+        for path in plan.scaffolding:
+            ui.out(f"  {ui.safe(short(path, host))}")
+    if plan.notices:
+        ui.out()
+        for text in plan.notices:
+            ui.out(f"note: {ui.safe(text)}")
+    ui.out()
+    ui.out("the same in bubblewrap's words")
+    ui.out(paste(plan, features))
+    return 0
+
+
+def short(path: str, host: Host) -> str:
+    """The home folder as `~`."""
+    return path.replace(str(host.home) + "/", "~/") if len(host.home) > 1 else path
+
+
+def describe(mount: Mount, host: Host) -> tuple[str, str]:
+    """Where, and what is there."""
+    place = short(mount.dest, host)
+    match mount:
+        case Bind():
+            same = mount.src == mount.dest
+            return place, ("writable" if mount.mode == "rw" else "read-only") + ("" if same else f", host's {short(mount.src, host)}")
+        case Tmpfs():
+            return place, f"empty, {'read-only' if mount.mode == 'ro' else f'in memory, up to {_size(mount.size)}'}"
+        case Overlay():
+            return place, f"{short(mount.src, host)} with changes kept apart"
+        case Mask():
+            return place, "hidden"
+        case Data():
+            return place, f"a {'read-only ' if mount.mode == 'ro' else ''}file of {len(mount.content)} bytes"
+        case Symlink():
+            return place, f"-> {mount.target}"
+        case Dir():
+            return place, "an empty folder"
+        case Proc():
+            return place, "processes of the box alone"
+        case Dev():
+            return place, "null, zero, random, tty, pts, shm"
+    assert_never(mount)
+
+
+def why(mount: Mount) -> str:
+    """The reason, and the line that asked for it."""
+    origin: Origin = mount.origin
+    return mount.why if str(origin) == "inner" else f"{mount.why} ({origin})"
+
+
+def _limits(plan: Plan) -> str:
+    from inner.plan.limits import found
+
+    limits = found(plan.limits, memory=_memory(), cpus=os.cpu_count() or 1)
+    return f"memory {_size(limits.memory)}, cpu {limits.cpu:g}, {limits.pids} processes (not enforced by this version)"
+
+
+def _memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, ValueError):
+        return 0
+
+
+def _size(number: int | None) -> str:
+    amount, unit = float(number or 0), 0
+    while amount >= 1024 and unit < 4:
+        amount, unit = amount / 1024, unit + 1
+    return f"{amount:.4g}{('', 'K', 'M', 'G', 'T')[unit]}"
+
+
+def _words(line: tuple[str, ...]) -> str:
+    import shlex
+
+    return shlex.join(line)

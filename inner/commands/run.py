@@ -1,0 +1,75 @@
+"""`inner run`: a command in a box."""
+
+from __future__ import annotations
+
+import os
+
+from inner.errors import CannotExecute, ConfigError
+from inner.frozen import TYPE_CHECKING
+from inner.guard import guard
+from inner.host import RealHost
+
+if TYPE_CHECKING:
+    import typer
+
+    from inner.bwrap import Features
+    from inner.launch.outcome import Outcome
+    from inner.plan.model import Plan
+    from inner.request import Request
+
+
+def add(app: typer.Typer) -> None:
+    """Add the command, with the options of `commands.options.RUN`."""
+    from inner.commands.signature import run_command
+
+    app.command(
+        "run",
+        help="Run a command in a box: the profile's own, or what follows `--`.",
+        context_settings={"ignore_unknown_options": False},
+    )(run_command(main))
+
+
+def main(request: Request) -> int:
+    """Exit status of `inner run`: the command's own, or 124 to 127 (docs/reference/exit-status)."""
+    return guard(lambda: run(request), before_start=125)
+
+
+def run(request: Request) -> int:
+    """Resolve, plan, and then show the plan or start it."""
+    from inner.launch.features import probe
+    from inner.plan.build import build
+
+    host = RealHost(dict(os.environ))
+    profile = _profile(request, host)
+    terminal = os.isatty(0) and os.isatty(1)
+    plan = build(profile, request, host, terminal=terminal, args_file=_args_file(request))
+    features = probe(host.env)
+    if request.dry_run:
+        from inner.commands.dry_run import show
+
+        return show(plan, profile, features, host, as_json=request.json)
+    return _start(plan, features, host)
+
+
+def _profile(request: Request, host: RealHost):
+    from inner.profile.resolve import resolve
+    from inner.settings import load
+
+    return resolve(request, load(host, no_project=request.no_project), host)
+
+
+def _args_file(request: Request) -> bytes | None:
+    if not request.args_file:
+        return None
+    from inner.plan.command import MOST_BYTES
+
+    try:
+        with open(request.args_file, "rb") as file:
+            return file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or "its name holds a NUL byte"
+        raise ConfigError(f"cannot read the arguments in `{request.args_file}`: {reason}", where=request.args_file) from None
+
+
+def _start(plan: Plan, features: Features, host: RealHost) -> int:
+    raise NotImplementedError

@@ -1,0 +1,66 @@
+"""The one place that catches: an error becomes a message and an exit status, a surprise becomes a report."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from inner.errors import InnerError
+from inner.frozen import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SURPRISE = 70  # EX_SOFTWARE of sysexits.h: a fault of inner's own
+
+
+def guard(work: Callable[[], int | None], *, before_start: int = 0) -> int:
+    """The exit status of `work`. With `before_start` (125 for `inner run`) an error counts as "the command never started",
+    unless it has a status of that kind of its own.
+    """
+    try:
+        return work() or 0
+    except InnerError as problem:
+        from inner import ui
+
+        ui.error(problem)
+        return max(problem.status, before_start)
+    except KeyboardInterrupt:
+        return 130
+    except RecursionError:
+        from inner import ui
+
+        ui.err("error: the input is nested too deeply")
+        return before_start or 3
+    except Exception as surprise:  # noqa: BLE001 - the last resort: a report instead of a traceback
+        return _report(surprise) if not before_start else max(_report(surprise), before_start)
+
+
+def _report(surprise: BaseException) -> int:
+    """Write what happened as Markdown, without values of variables, and say where. Prints the traceback when it cannot."""
+    import platform
+    import time
+    import traceback
+
+    from inner import __version__, ui
+    from inner.paths import state_dir
+
+    trace = "".join(traceback.format_exception(surprise, limit=40))
+    body = (
+        f"# inner stopped unexpectedly\n\ninner {__version__}, Python {platform.python_version()}, Linux {platform.release()}"
+        f"\n\nCommand: `inner {sys.argv[1] if len(sys.argv) > 1 else ''}` (arguments left out)\n\n```\n{trace}```\n"
+    )
+    home = os.environ.get("HOME", "")
+    folder = state_dir(os.environ, home if home.startswith("/") else "/nonexistent") + "/reports"
+    path = f"{folder}/{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.md"
+    ui.err(f"error: inner met something unexpected: {ui.safe(type(surprise).__name__)}")
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with open(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(body)
+    except OSError:
+        ui.err(ui.safe_lines(trace))
+    else:
+        ui.err(f"hint: the details are in `{ui.safe(path)}`; please attach it when you report this")
+    return SURPRISE

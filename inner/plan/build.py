@@ -1,0 +1,278 @@
+"""Profile + request + host -> plan. Pure: the host is asked, never changed.
+
+The order of the mounts is the order of the functions below: system, home, toolchains, what the profile mounts, the project
+with its git folder, command shims, and last the masks, which nothing may undo.
+"""
+
+from __future__ import annotations
+
+from inner.errors import CommandNotFound, ConfigError, RunError
+from inner.frozen import TYPE_CHECKING
+from inner.host import kind, realpath, which
+from inner.paths import BoxPath, HostPath, covers, normal
+from inner.plan import closure as toolchains
+from inner.plan import gitconfig, gitdir, mounts, shims
+from inner.plan.command import command
+from inner.plan.environment import environment
+from inner.plan.hide import Secrets
+from inner.plan.model import MIB, Bind, Copy, Data, Namespaces, Network, Plan, Symlink, Tmpfs
+from inner.plan.project import refuse_writable, workdir
+from inner.plan.system import HOME_SIZE, RUN_SIZE, system
+from inner.profile.expand import Expander
+from inner.profile.model import INNER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inner.host import Host
+    from inner.plan.model import Mount
+    from inner.profile.model import Origin, Profile
+    from inner.request import Request
+
+BASE_PATH = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
+ROOT_BECOMES = 1000  # uid and gid in the box of a run started by root: never 0
+
+
+class Box:
+    """What the steps below share while a plan is made: the profile, the host, and the mounts so far."""
+
+    def __init__(self, profile: Profile, request: Request, host: Host, run_dir: HostPath) -> None:
+        self.profile, self.request, self.host, self.run_dir = profile, request, host, run_dir
+        self.sandbox = profile.sandbox
+        self.secrets = Secrets(host)
+        self.mounts: list[Mount] = []
+        self.copies: list[Copy] = []
+        self.notices: list[str] = list(profile.notices)
+        self.home = realpath(host, host.home)
+        self.uid, self.gid = (ROOT_BECOMES, ROOT_BECOMES) if host.uid == 0 else (host.uid, host.gid)
+        self.user = "inner" if host.uid == 0 else host.user
+        self.runtime = BoxPath(f"/run/user/{self.uid}")
+        entry = profile.entrypoint
+        self.project = workdir(host, *self._wanted(entry.workdir))
+        self._expander = Expander(
+            env=host.env, home=str(host.home), uid=host.uid, workdir=str(self.project), workspaces_path=profile.workspaces_path
+        )
+
+    def _wanted(self, configured: str) -> tuple[str, Secrets, str]:
+        """The folder that was asked for, where the profile's own entry cannot speak of `${workdir}`."""
+        if self.request.workdir or not configured:
+            return self.request.workdir, self.secrets, ""
+        origin = self.profile.origin("entrypoint.workdir")
+        early = Expander(env=self.host.env, home=str(self.host.home), uid=self.host.uid, workdir="", workspaces_path=self.profile.workspaces_path)
+        return early.expand(configured, origin), self.secrets, str(origin)
+
+    def expand(self, text: str, origin: Origin) -> str:
+        """`~`, `$VAR`, `${workdir}` and the like, as the profile's format has them."""
+        return self._expander.expand(text, origin)
+
+    def path(self, text: str, origin: Origin) -> str:
+        """An expanded, absolute, normal path."""
+        full = self.expand(text, origin)
+        if not full.startswith("/"):
+            raise ConfigError(f"`{text}` is not an absolute path", hint="begin with `/`, `~/` or `${workdir}/`", where=str(origin))
+        return normal(full)
+
+
+def build(profile: Profile, request: Request, host: Host, *, terminal: bool, args_file: bytes | None = None, run_dir: str = "") -> Plan:
+    """Decide everything about a run. `terminal`: one is there to talk to; `run_dir`: a folder for copies, made by the launcher.
+
+    Raises ConfigError for what the profile cannot mean here, RunError and CommandNotFound for what cannot be done.
+    """
+    refuse_unbuilt(profile, request)
+    box = Box(profile, request, host, HostPath(run_dir))
+    shell = _shell(host)
+    line, notices = command(profile, request, shell=shell, args_file=args_file, expand=box.expand)
+    box.notices += notices
+
+    box.mounts += system(
+        host, root=box.sandbox.root, user=box.user, uid=box.uid, gid=box.gid, home=box.home, shell=shell, network=box.sandbox.network_mode
+    )
+    box.mounts.append(Tmpfs(box.runtime, RUN_SIZE, 0o700, why="XDG_RUNTIME_DIR"))
+    _home(box)
+    path = _toolchains(box, line[0])
+    _granted(box)
+    _profile_mounts(box)
+    _project(box)
+    extra = _git(box)
+    path = _shims(box, path)
+    _clipboard(box)
+    _masks(box)
+
+    interactive = profile.entrypoint.interactive
+    own = (("HOME", box.home), ("USER", box.user), ("LOGNAME", box.user), ("SHELL", shell), ("PATH", ":".join(path)),
+           ("XDG_RUNTIME_DIR", box.runtime), ("INNER_BOX", profile.name))  # fmt: skip
+    private = terminal if interactive is None else interactive and terminal
+    env, notices = environment(profile, host, own=own, terminal=private, expand=box.expand, extra=extra)
+    box.notices += notices
+    ordered = mounts.order(mounts.simplify(tuple(box.mounts)))
+    table = mounts.MountTable(ordered, host)
+    _refuse_missing(box, table, line[0], path)
+    return Plan(
+        profile=profile.name,
+        command=line,
+        cwd=BoxPath(box.project),
+        home=BoxPath(box.home),
+        project=box.project,
+        mounts=ordered,
+        env=env,
+        uid=box.uid,
+        gid=box.gid,
+        namespaces=Namespaces(
+            pid=box.sandbox.pid_namespace, net=box.sandbox.network_mode != "full", nested_user="nested-user-ns" in box.sandbox.allow
+        ),
+        network=Network(box.sandbox.network_mode, box.sandbox.network_allow, box.sandbox.network_deny),
+        seccomp=box.sandbox.seccomp,
+        limits=box.sandbox.limits,
+        terminal="private" if private else "none",
+        tui=profile.entrypoint.tui,
+        timeout=profile.output.timeout_seconds,
+        summary=profile.output.summary,
+        log=profile.output.log,
+        copies=tuple(box.copies),
+        scaffolding=mounts.scaffolding(ordered, host),
+        layers=profile.layers,
+        notices=tuple(box.notices),
+    )
+
+
+def refuse_unbuilt(profile: Profile, request: Request) -> None:
+    """What a profile may say and this version cannot do yet: refused by name, never passed over in silence."""
+    sandbox = profile.sandbox
+    if profile.experimental:
+        raise ConfigError(f"profile `{profile.name}` is marked experimental", where=str(profile.origin("experimental")), hint="copy it without that line")
+    cases = (
+        (request.review, "changes kept apart for review", "review", "leave out `--review`"),
+        (sandbox.network_mode == "allowlist", "a network allowlist", "sandbox.network_mode", "`--no-network`, or `--network` for all of it"),
+        (bool(profile.credentials), "credentials", "credentials", "pass a variable by name with `passthrough`"),
+        (bool(sandbox.require), "requirements", "sandbox.require", "leave the key out"),
+        (any(x is not None for x in (sandbox.limits.memory, sandbox.limits.cpu, sandbox.limits.pids)), "resource limits", "sandbox.limits", "leave the limits out"),
+        (bool(sandbox.cgroup_manager), "a cgroup manager", "sandbox.cgroup_manager", "leave the key out"),
+        (bool(profile.output.log), "a log of the output", "output.log", "redirect it: `inner run ... 2>&1 | tee FILE`"),
+        (not sandbox.pid_namespace, "a shared pid namespace", "sandbox.pid_namespace", "leave the key out"),
+        (any(m.mode == "overlay" for m in profile.mounts), "mounts of mode `overlay`", "mounts", "use mode `safe-rw`"),
+        ("session-bus" in sandbox.allow or "systemd-user" in sandbox.allow, "a filtered session bus", "sandbox.allow", "leave the key out"),
+    )  # fmt: skip
+    for asked, what, key, hint in cases:
+        if asked:
+            raise RunError(f"this version of inner cannot enforce {what}", hint=hint, where=_where(profile, key))
+
+
+def _where(profile: Profile, key: str) -> str:
+    for name, origin in profile.origins.items():
+        if name == key or name.startswith((key + ".", key + "[")):
+            return str(origin)
+    return ""
+
+
+def _shell(host: Host) -> str:
+    wanted = host.env.get("SHELL", "")
+    if wanted.startswith("/") and kind(host, wanted) == "file":
+        return wanted
+    return next((shell for shell in ("/bin/bash", "/bin/sh") if kind(host, shell)), "/bin/sh")
+
+
+def _home(box: Box) -> None:
+    sandbox = box.sandbox
+    if sandbox.home == "isolated":
+        box.mounts.append(Tmpfs(BoxPath(box.home), HOME_SIZE, 0o700, why="empty home"))
+    else:
+        box.mounts.append(Bind(box.home, BoxPath(box.home), why="home, read-only", origin=box.profile.origin("sandbox.home")))
+    if box.profile.entrypoint.history:
+        lines = "".join(line + "\n" for line in box.profile.entrypoint.history)
+        origin = box.profile.origin("entrypoint.history")
+        box.mounts.append(Data(BoxPath(f"{box.home}/.bash_history"), lines.encode(), 0o600, "rw", "shell history of the profile", origin))
+    for entry in sandbox.home_allow:
+        origin = box.profile.origin(f"sandbox.home_allow[{entry}]")
+        path = box.path(entry if entry.startswith(("/", "~", "$")) else f"~/{entry}", origin)
+        real = realpath(box.host, path)
+        if path == str(box.host.home) or not covers(str(box.host.home), path):
+            raise ConfigError(f"`{entry}` is not below your home folder", where=str(origin), hint="use `[mounts]` for other places")
+        what = kind(box.host, real)
+        if what and sandbox.home == "isolated":
+            box.mounts.append(Bind(real, BoxPath(_in_home(box, path)), "ro", _shape(what), why="home_allow", origin=origin))
+
+
+def _in_home(box: Box, path: str) -> str:
+    """A path that was written with $HOME, under the home's real path: no destination may pass through a symlink."""
+    return box.home + path[len(box.host.home) :] if covers(str(box.host.home), path) else path
+
+
+def _shape(what: str) -> str:
+    return what if what in ("dir", "file") else "other"
+
+
+def _toolchains(box: Box, program: str) -> tuple[str, ...]:
+    """Mounts for programs outside /usr, and the box's PATH."""
+    base = tuple(m.dest for m in box.mounts if isinstance(m, Bind) and m.dest in ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/nix/store", "/gnu/store"))
+    prepend = tuple(box.path(entry, box.profile.origin(f"env.path_prepend[{entry}]")) for entry in box.profile.env.path_prepend)
+    if box.sandbox.toolchains == "off":
+        found: tuple[str, ...] = ()
+    else:
+        parts = [toolchains.closure((program,), host=box.host, base=base), toolchains.path_entries(box.host, base=base)]
+        for part in parts:
+            box.mounts += part.binds
+            box.mounts += part.links
+            box.notices += part.notes
+        found = tuple(entry for part in parts for entry in part.path)
+    return tuple(dict.fromkeys((*prepend, *found, *BASE_PATH)))
+
+
+def _granted(box: Box) -> None:
+    box.mounts += box.secrets.grants(box.sandbox.allow, box.profile.origins)
+
+
+def _profile_mounts(box: Box) -> None:
+    for number, spec in enumerate(box.profile.mounts):
+        origin = box.profile.origin(f"mounts.{spec.src}")
+        src = box.path(spec.src, origin) if spec.src else ""
+        dest = BoxPath(_in_home(box, box.path(spec.dest, origin) if spec.dest else src))
+        if dest == "/":
+            raise ConfigError("nothing can be mounted over the root of the box", where=str(origin), hint='`root = "host-ro"` shows the host\'s root')
+        if spec.mode == "tmpfs":
+            box.mounts.append(Tmpfs(dest, 256 * MIB, 0o755, why="mounts", origin=origin))
+            continue
+        real = realpath(box.host, src)
+        what = kind(box.host, real)
+        if not what:
+            raise ConfigError(f"`{src}` is to be mounted and does not exist", where=str(origin), hint=f"`mkdir -p {src}`, or take the mount out")
+        key = box.secrets.key_of(real)
+        if key is not None and key not in box.sandbox.allow:
+            hint = f"`allow = [\"{key}\"]` under `[sandbox]` grants it, read-only" if key else "no profile can show it"
+            raise ConfigError(f"`{src}` is hidden from every box", where=str(origin), hint=hint)
+        if spec.mode in ("rw", "safe-rw") and spec.mode == "rw":
+            refuse_writable(box.host, real, box.secrets, str(origin))
+        source = real
+        if spec.mode == "safe-rw":
+            source = HostPath(f"{box.run_dir}/copy-{number}")
+            box.copies.append(Copy(real, source))
+        mode = "ro" if spec.mode == "ro" else "rw"
+        why = "mounts, a private copy" if spec.mode == "safe-rw" else "mounts"
+        box.mounts.append(Bind(source, dest, mode, _shape(what), why=why, origin=origin))
+
+
+def _project(box: Box) -> None:
+    if any(isinstance(m, Bind) and m.dest == box.project for m in box.mounts):
+        return  # the profile mounts the working directory itself, in a mode of its own
+    box.mounts.append(Bind(box.project, BoxPath(box.project), "rw", why="working directory"))
+
+
+def _git(box: Box) -> tuple[object, ...]:
+    return ()
+
+
+def _shims(box: Box, path: tuple[str, ...]) -> tuple[str, ...]:
+    return path
+
+
+def _clipboard(box: Box) -> None:
+    """The display server's socket. With X11 that is more than the clipboard: said as a notice."""
+    if not box.sandbox.clipboard:
+        return
+
+
+def _masks(box: Box) -> None:
+    box.mounts += box.secrets.masks(box.mounts, box.sandbox.allow)
+
+
+def _refuse_missing(box: Box, table: mounts.MountTable, name: str, path: Sequence[str]) -> None:
+    """Say it before the start when the command is not in the box: the reason is known here, and only here."""

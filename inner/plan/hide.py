@@ -1,0 +1,138 @@
+"""What stays hidden on the host however it becomes visible, and the `allow` keys that grant it.
+
+In the default box (empty root, empty home) nothing of this exists and a key adds a read-only mount. Where a profile shows
+more of the host (`home = "host-ro"`, a mount of a folder above), each entry that exists is masked unless its key is given.
+"""
+
+from __future__ import annotations
+
+from inner.errors import ConfigError
+from inner.frozen import TYPE_CHECKING
+from inner.host import kind, realpath
+from inner.paths import BoxPath, HostPath, cache_dir, covers, state_dir
+from inner.plan.model import Bind, Mask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from inner.host import Host
+    from inner.plan.model import Mount
+    from inner.profile.model import Origin
+
+# key -> paths: below home when relative, `{run}` is /run/user/UID. Folders and files are told apart on the host.
+KEYS: dict[str, tuple[str, ...]] = {
+    "ssh-keys": (".ssh",),
+    "git-credentials": (".git-credentials", ".config/git/credentials"),
+    "gpg-keys": (".gnupg",),
+    "docker-socket": ("/run/docker.sock", "{run}/docker.sock", ".docker/run/docker.sock"),
+    "podman-socket": ("/run/podman/podman.sock", "{run}/podman/podman.sock"),
+    "netrc": (".netrc",),
+    "aws-credentials": (".aws",),
+    "gcloud-credentials": (".config/gcloud",),
+    "kube-config": (".kube",),
+    "azure-credentials": (".azure",),
+    "docker-config": (".docker/config.json", ".config/containers/auth.json"),
+    "npmrc": (".npmrc", ".yarnrc.yml", ".yarnrc", ".config/yarn"),
+    "pypirc": (".pypirc", ".config/pip", ".pip/pip.conf"),
+    "cargo-credentials": (".cargo/credentials", ".cargo/credentials.toml"),
+    "gh-config": (".config/gh", ".config/hub", ".config/glab-cli"),
+    "terraform-credentials": (".terraform.d", ".terraformrc", ".vault-token"),
+    "maven-settings": (".m2/settings.xml", ".m2/settings-security.xml"),
+    "gradle-properties": (".gradle/gradle.properties",),
+    "helm-config": (".config/helm",),
+    "pgpass": (".pgpass",),
+    "mysql-config": (".my.cnf", ".mylogin.cnf"),
+    "password-store": (".password-store",),
+    "keyrings": (".local/share/keyrings", ".local/share/kwalletd"),
+    "onepassword-config": (".config/op", ".config/1Password", ".config/Bitwarden CLI"),
+    "browser-profiles": (
+        ".mozilla", ".thunderbird", ".config/google-chrome", ".config/chromium", ".config/BraveSoftware", ".config/microsoft-edge",
+        ".config/vivaldi", ".config/opera", ".cache/mozilla", ".cache/google-chrome", ".cache/chromium",
+    ),
+    "ssh-agent": ("{run}/ssh-agent.socket", "{run}/openssh_agent", "{run}/gcr/ssh", "{run}/keyring/ssh"),
+    "gpg-agent": ("{run}/gnupg",),
+    "session-bus": ("{run}/bus",),
+    "systemd-user": ("{run}/systemd",),
+}  # fmt: skip
+
+# Hidden always: no key shows them. History, other agents' logins, and folders from which inner's own code or decisions come.
+ALWAYS = (
+    ".bash_history", ".zsh_history", ".zhistory", ".local/share/fish/fish_history", ".python_history", ".node_repl_history",
+    ".psql_history", ".mysql_history", ".sqlite_history", ".rediscli_history", ".irb_history", ".lesshst", ".viminfo", ".wget-hsts",
+    ".claude/.credentials.json", ".claude/history.jsonl", ".claude/projects", ".codex/auth.json", ".codex/history.jsonl",
+    ".gemini/oauth_creds.json", ".gemini/mcp-oauth-tokens.json", ".config/cursor/auth.json", ".local/share/opencode/auth.json",
+    ".config/github-copilot", ".aider/oauth-keys.env", ".gem/credentials", ".composer/auth.json", ".config/composer/auth.json",
+    ".s3cfg", ".boto", ".config/rclone", ".config/doctl", ".Xauthority", ".ICEauthority", ".shiv", "{run}/keyring/control",
+)  # fmt: skip
+
+# Keys that are about something else than a path.
+OTHER_KEYS = ("nested-user-ns", "env-secrets", "shims-active", "network-policy")
+
+
+class Secrets:
+    """The hidden places of one host: `paths` maps a real path to its key ("" when no key shows it)."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        run = f"/run/user/{host.uid}"
+        named = [(key, path) for key, paths in KEYS.items() for path in paths] + [("", path) for path in ALWAYS]
+        self.paths: dict[HostPath, str] = {
+            HostPath(path.replace("{run}", run) if path.startswith(("/", "{")) else f"{host.home}/{path}"): key for key, path in named
+        }
+        for own in (state_dir(host.env, host.home), cache_dir(host.env, host.home)):
+            self.paths[own] = ""
+        if host.env.get("SHIV_ROOT", "").startswith("/"):
+            self.paths[HostPath(host.env["SHIV_ROOT"])] = ""
+        agent = host.env.get("SSH_AUTH_SOCK", "")
+        if agent.startswith("/"):
+            self.paths[HostPath(agent)] = "ssh-agent"
+
+    def key_of(self, path: str) -> str | None:
+        """The key that guards `path` or a folder above it, "" when no key does, None when it is not hidden."""
+        for hidden, key in self.paths.items():
+            if covers(hidden, path):
+                return key
+        return None
+
+    def grants(self, allow: Iterable[str], origin: Mapping[str, Origin]) -> list[Mount]:
+        """Read-only mounts for what the keys of `allow` show, as far as it exists. A socket can be connected to all the same."""
+        mounts: list[Mount] = []
+        for key in allow:
+            if key not in KEYS and key not in OTHER_KEYS:
+                raise ConfigError(f"`{key}` is not something that can be allowed", hint=f"one of: {', '.join((*KEYS, *OTHER_KEYS))}")
+            where = origin.get(f"sandbox.allow[{key}]")
+            for path in (p for p, k in self.paths.items() if k == key):
+                real = realpath(self._host, path)
+                what = kind(self._host, real)
+                if what:
+                    shape = what if what in ("dir", "file") else "other"
+                    place = real if path.startswith("/run/") else path
+                    mounts.append(Bind(real, BoxPath(place), "ro", shape, why=f"allowed: {key}", **({"origin": where} if where else {})))
+        return mounts
+
+    def masks(self, mounts: Sequence[Mount], allow: Iterable[str]) -> list[Mask]:
+        """One mask for every hidden place that a mount shows, at the place where it shows."""
+        allowed = frozenset(allow)
+        shown = [m for m in mounts if isinstance(m, Bind) and m.kind == "dir"]
+        masks: dict[BoxPath, Mask] = {}
+        for path, key in self.paths.items():
+            if key and key in allowed:
+                continue
+            candidates = [m for m in shown if covers(m.src, path)]
+            if not candidates and not shown:
+                continue
+            real = realpath(self._host, path)
+            what = kind(self._host, real)
+            if not what:
+                continue
+            for mount in shown:
+                for place in {path, real}:
+                    if covers(mount.src, place) and place != mount.src and kind(self._host, place):
+                        found = self._host.lstat(place)
+                        if found is None or found.kind == "link":
+                            continue  # its target is masked where it is visible
+                        rest = place[len(mount.src.rstrip("/")) :]
+                        dest = BoxPath(mount.dest.rstrip("/") + rest)
+                        shape = "dir" if what == "dir" else "file"
+                        masks[dest] = Mask(dest, shape, why=f"hidden; `{key}` shows it" if key else "hidden")
+        return list(masks.values())

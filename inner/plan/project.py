@@ -1,0 +1,53 @@
+"""The folder the box works in: which folders can be one, and under which path the box sees it."""
+
+from __future__ import annotations
+
+from inner.errors import ConfigError
+from inner.frozen import TYPE_CHECKING
+from inner.host import kind, realpath
+from inner.paths import HostPath, covers, normal
+
+if TYPE_CHECKING:
+    from inner.host import Host
+    from inner.plan.hide import Secrets
+
+# Never writable as a whole: the system, everybody's scratch space, and what belongs to the kernel.
+TREES = ("/proc", "/sys", "/dev", "/etc", "/boot", "/run")
+FOLDERS = ("/", "/usr", "/usr/local", "/bin", "/sbin", "/lib", "/var", "/var/tmp", "/tmp", "/opt", "/srv", "/home", "/root", "/mnt", "/media", "/nix")
+HOME_FOLDERS = (".config", ".local", ".local/share", ".local/state", ".local/bin", ".cache", ".cargo", ".rustup", ".nvm", ".npm-global")
+
+
+def workdir(host: Host, wanted: str, secrets: Secrets, where: str = "") -> HostPath:
+    """The real path of the folder to work in, or ConfigError saying why it cannot be it."""
+    path = normal(wanted if wanted.startswith("/") else f"{host.cwd}/{wanted}") if wanted else host.cwd
+    real = realpath(host, path)
+    what = kind(host, real)
+    if what != "dir":
+        state = "is not a folder" if what else "does not exist"
+        raise ConfigError(f"the folder to work in, `{path}`, {state}", hint="name one with `-w PATH`", where=where)
+    refuse_writable(host, real, secrets, where)
+    return real
+
+
+def refuse_writable(host: Host, real: HostPath, secrets: Secrets, where: str = "") -> None:
+    """Raise ConfigError when `real` must not be writable in a box."""
+    home = realpath(host, host.home)
+    if real != "/" and covers(real, home):
+        name = "your home folder" if real == home else "a folder that holds your home folder"
+        raise ConfigError(
+            f"`{real}` is {name}: a box that may write there is none",
+            hint="start in a project: `cd PROJECT`, or name one with `-w PATH`",
+            where=where,
+        )
+    key = secrets.key_of(real)
+    if (
+        real in FOLDERS
+        or any(covers(tree, real) for tree in TREES)
+        or any(real == f"{home}/{name}" for name in HOME_FOLDERS)
+        or key is not None
+    ):
+        raise ConfigError(
+            f"`{real}` cannot be writable in a box: programs outside run or believe what lies there",
+            hint="start in a project: `cd PROJECT`, or name one with `-w PATH`",
+            where=where,
+        )
