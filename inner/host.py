@@ -240,3 +240,45 @@ class Facts:
     def read(self, path: str, limit: int = 65536, offset: int = 0) -> bytes | None:
         content = self._content.get(realpath(self, path))
         return None if content is None else content[offset : offset + limit]
+
+
+class Recorder:
+    """Asks `host` and keeps every answer: `tree()` is what Facts needs to give the same ones, on any machine."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.env, self.uid, self.gid = host.env, host.uid, host.gid
+        self.user, self.home, self.cwd = host.user, host.home, host.cwd
+        self._seen: dict[str, str | tuple[str, bytes] | Stat] = {}
+
+    def lstat(self, path: str) -> Stat | None:
+        found = self._host.lstat(path)
+        if found is not None and path not in self._seen:
+            # Owners and modes matter, device and inode numbers are one machine's own.
+            self._seen[path] = (
+                f"link:{self._host.readlink(path)}"
+                if found.kind == "link"
+                else Stat(found.kind, found.mode, found.uid, found.gid, found.size)
+            )
+        return found
+
+    def readlink(self, path: str) -> str:
+        self.lstat(path)
+        return self._host.readlink(path)
+
+    def listdir(self, path: str) -> tuple[str, ...]:
+        names = self._host.listdir(path)
+        self.lstat(path)
+        for name in names:
+            self.lstat(f"{path.rstrip('/')}/{name}")
+        return names
+
+    def read(self, path: str, limit: int = 65536, offset: int = 0) -> bytes | None:
+        content = self._host.read(path, limit, offset)
+        if content is not None and offset == 0:
+            self._seen[path] = ("file", content)
+        return content
+
+    def tree(self) -> dict[str, str | tuple[str, bytes] | Stat]:
+        """Everything seen so far, by path."""
+        return dict(sorted(self._seen.items()))

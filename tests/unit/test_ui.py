@@ -1,0 +1,26 @@
+from inner import ui
+from inner.plan.model import BoxPath, Mask
+
+
+def test_control_characters_never_reach_the_terminal():
+    assert ui.safe("a\x1b]52;c;aGk=\x07b\x9bm\r\n") == "a\\x1b]52;c;aGk=\\x07b\\x9bm\\r\\n"
+
+
+def test_direction_marks_and_undecodable_bytes_are_escaped():
+    assert ui.safe("gpj\u202egnp.exe") == "gpj\\u202egnp.exe"
+    assert ui.safe(b"\xff\xfe".decode("utf-8", "surrogateescape")) == "\\xff\\xfe"
+
+
+def test_ordinary_text_of_any_language_is_left_alone():
+    assert ui.safe("Grüße, “世界” \N{ROCKET}") == "Grüße, “世界” \N{ROCKET}"
+
+
+def test_every_c0_c1_and_bidi_character_is_escaped():
+    bad = [chr(c) for c in (*range(0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029)]
+    assert all(ui.safe(char).isprintable() and char not in ui.safe(char) for char in bad)
+
+
+def test_records_become_json_objects_with_their_type():
+    assert ui.plain((Mask(BoxPath("/x")),)) == [
+        {"type": "mask", "dest": "/x", "kind": "dir", "why": "", "origin": {"type": "origin", "source": "inner", "file": "", "line": 0}}
+    ]
