@@ -58,7 +58,13 @@ class Box:
         if self.request.workdir or not configured:
             return self.request.workdir, self.secrets, ""
         origin = self.profile.origin("entrypoint.workdir")
-        early = Expander(env=self.host.env, home=str(self.host.home), uid=self.host.uid, workdir="", workspaces_path=self.profile.workspaces_path)
+        early = Expander(
+            env=self.host.env,
+            home=str(self.host.home),
+            uid=self.host.uid,
+            workdir="",
+            workspaces_path=self.profile.workspaces_path,
+        )
         return early.expand(configured, origin), self.secrets, str(origin)
 
     def expand(self, text: str, origin: Origin) -> str:
@@ -69,11 +75,15 @@ class Box:
         """An expanded, absolute, normal path."""
         full = self.expand(text, origin)
         if not full.startswith("/"):
-            raise ConfigError(f"`{text}` is not an absolute path", hint="begin with `/`, `~/` or `${workdir}/`", where=str(origin))
+            raise ConfigError(
+                f"`{text}` is not an absolute path", hint="begin with `/`, `~/` or `${workdir}/`", where=str(origin)
+            )
         return normal(full)
 
 
-def build(profile: Profile, request: Request, host: Host, *, terminal: bool, args_file: bytes | None = None, run_dir: str = "") -> Plan:
+def build(
+    profile: Profile, request: Request, host: Host, *, terminal: bool, args_file: bytes | None = None, run_dir: str = ""
+) -> Plan:
     """Decide everything about a run. `terminal`: one is there to talk to; `run_dir`: a folder for copies, made by the launcher.
 
     Raises ConfigError for what the profile cannot mean here, RunError and CommandNotFound for what cannot be done.
@@ -85,7 +95,14 @@ def build(profile: Profile, request: Request, host: Host, *, terminal: bool, arg
     box.notices += notices
 
     box.mounts += system(
-        host, root=box.sandbox.root, user=box.user, uid=box.uid, gid=box.gid, home=box.home, shell=shell, network=box.sandbox.network_mode
+        host,
+        root=box.sandbox.root,
+        user=box.user,
+        uid=box.uid,
+        gid=box.gid,
+        home=box.home,
+        shell=shell,
+        network=box.sandbox.network_mode,
     )
     box.mounts.append(Tmpfs(box.runtime, RUN_SIZE, 0o700, why="XDG_RUNTIME_DIR"))
     _home(box)
@@ -118,7 +135,9 @@ def build(profile: Profile, request: Request, host: Host, *, terminal: bool, arg
         uid=box.uid,
         gid=box.gid,
         namespaces=Namespaces(
-            pid=box.sandbox.pid_namespace, net=box.sandbox.network_mode != "full", nested_user="nested-user-ns" in box.sandbox.allow
+            pid=box.sandbox.pid_namespace,
+            net=box.sandbox.network_mode != "full",
+            nested_user="nested-user-ns" in box.sandbox.allow,
         ),
         network=Network(box.sandbox.network_mode, box.sandbox.network_allow, box.sandbox.network_deny),
         seccomp=box.sandbox.seccomp,
@@ -139,7 +158,11 @@ def refuse_unbuilt(profile: Profile, request: Request) -> None:
     """What a profile may say and this version cannot do yet: refused by name, never passed over in silence."""
     sandbox = profile.sandbox
     if profile.experimental:
-        raise ConfigError(f"profile `{profile.name}` is marked experimental", where=str(profile.origin("experimental")), hint="copy it without that line")
+        raise ConfigError(
+            f"profile `{profile.name}` is marked experimental",
+            where=str(profile.origin("experimental")),
+            hint="copy it without that line",
+        )
     cases = (
         (request.review, "changes kept apart for review", "review", "leave out `--review`"),
         (sandbox.network_mode == "allowlist", "a network allowlist", "sandbox.network_mode", "`--no-network`, or `--network` for all of it"),
@@ -180,13 +203,17 @@ def _home(box: Box) -> None:
     if box.profile.entrypoint.history:
         lines = "".join(line + "\n" for line in box.profile.entrypoint.history)
         origin = box.profile.origin("entrypoint.history")
-        box.mounts.append(Data(BoxPath(f"{box.home}/.bash_history"), lines.encode(), 0o600, "rw", "shell history of the profile", origin))
+        box.mounts.append(
+            Data(BoxPath(f"{box.home}/.bash_history"), lines.encode(), 0o600, "rw", "shell history of the profile", origin)
+        )
     for entry in sandbox.home_allow:
         origin = box.profile.origin(f"sandbox.home_allow[{entry}]")
         path = box.path(entry if entry.startswith(("/", "~", "$")) else f"~/{entry}", origin)
         real = realpath(box.host, path)
         if path == str(box.host.home) or not covers(str(box.host.home), path):
-            raise ConfigError(f"`{entry}` is not below your home folder", where=str(origin), hint="use `[mounts]` for other places")
+            raise ConfigError(
+                f"`{entry}` is not below your home folder", where=str(origin), hint="use `[mounts]` for other places"
+            )
         what = kind(box.host, real)
         if what and sandbox.home == "isolated":
             box.mounts.append(Bind(real, BoxPath(_in_home(box, path)), "ro", _shape(what), why="home_allow", origin=origin))
@@ -203,7 +230,11 @@ def _shape(what: str) -> str:
 
 def _toolchains(box: Box, program: str) -> tuple[str, ...]:
     """Mounts for programs outside /usr, and the box's PATH."""
-    base = tuple(m.dest for m in box.mounts if isinstance(m, Bind) and m.dest in ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/nix/store", "/gnu/store"))
+    base = tuple(
+        m.dest
+        for m in box.mounts
+        if isinstance(m, Bind) and m.dest in ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/nix/store", "/gnu/store")
+    )
     prepend = tuple(box.path(entry, box.profile.origin(f"env.path_prepend[{entry}]")) for entry in box.profile.env.path_prepend)
     if box.sandbox.toolchains == "off":
         found: tuple[str, ...] = ()
@@ -227,17 +258,23 @@ def _profile_mounts(box: Box) -> None:
         src = box.path(spec.src, origin) if spec.src else ""
         dest = BoxPath(_in_home(box, box.path(spec.dest, origin) if spec.dest else src))
         if dest == "/":
-            raise ConfigError("nothing can be mounted over the root of the box", where=str(origin), hint='`root = "host-ro"` shows the host\'s root')
+            raise ConfigError(
+                "nothing can be mounted over the root of the box",
+                where=str(origin),
+                hint='`root = "host-ro"` shows the host\'s root',
+            )
         if spec.mode == "tmpfs":
             box.mounts.append(Tmpfs(dest, 256 * MIB, 0o755, why="mounts", origin=origin))
             continue
         real = realpath(box.host, src)
         what = kind(box.host, real)
         if not what:
-            raise ConfigError(f"`{src}` is to be mounted and does not exist", where=str(origin), hint=f"`mkdir -p {src}`, or take the mount out")
+            raise ConfigError(
+                f"`{src}` is to be mounted and does not exist", where=str(origin), hint=f"`mkdir -p {src}`, or take the mount out"
+            )
         key = box.secrets.key_of(real)
         if key is not None and key not in box.sandbox.allow:
-            hint = f"`allow = [\"{key}\"]` under `[sandbox]` grants it, read-only" if key else "no profile can show it"
+            hint = f'`allow = ["{key}"]` under `[sandbox]` grants it, read-only' if key else "no profile can show it"
             raise ConfigError(f"`{src}` is hidden from every box", where=str(origin), hint=hint)
         if spec.mode in ("rw", "safe-rw") and spec.mode == "rw":
             refuse_writable(box.host, real, box.secrets, str(origin))

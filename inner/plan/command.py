@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inner.errors import ConfigError, UsageError
+from inner.errors import CannotExecute, ConfigError, UsageError
 from inner.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,12 +40,18 @@ def command(
     for word in line:
         if "\0" in word:
             raise UsageError("an argument holds a NUL byte, which no command can take")
-        if len(word.encode("utf-8", "surrogateescape")) > MOST_ARGUMENT:
-            raise UsageError(
-                f"an argument of {len(word) // 1024} KiB is longer than the kernel's 128 KiB for one",
-                hint="put the text into a file of the project and name the file",
-            )
     return tuple(line), notices
+
+
+def refuse_unexecutable(words: tuple[str, ...]) -> None:
+    """Raise CannotExecute for a command line that the kernel will not take, before anything is started for it."""
+    for word in words:
+        length = len(word.encode("utf-8", "surrogateescape"))
+        if length > MOST_ARGUMENT:
+            raise CannotExecute(
+                f"an argument of {length // 1024} KiB is longer than the 128 KiB that the kernel takes for one",
+                hint="put the text into a file of the project and name that file",
+            )
 
 
 def _check_file(content: bytes, name: str) -> tuple[str, ...]:

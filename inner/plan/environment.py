@@ -60,7 +60,9 @@ def environment(
     for name in profile.env.passthrough:
         origin = profile.origin(f"env.passthrough[{name}]")
         if not _is_name(name):
-            raise ConfigError(f"`{name}` is not the name of a variable", where=str(origin), hint="names are passed one by one, without patterns")
+            raise ConfigError(
+                f"`{name}` is not the name of a variable", where=str(origin), hint="names are passed one by one, without patterns"
+            )
         if name in OWN:
             continue
         if _is_code(name) and name in host.env:

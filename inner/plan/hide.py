@@ -77,7 +77,8 @@ class Secrets:
         run = f"/run/user/{host.uid}"
         named = [(key, path) for key, paths in KEYS.items() for path in paths] + [("", path) for path in ALWAYS]
         self.paths: dict[HostPath, str] = {
-            HostPath(path.replace("{run}", run) if path.startswith(("/", "{")) else f"{host.home}/{path}"): key for key, path in named
+            HostPath(path.replace("{run}", run) if path.startswith(("/", "{")) else f"{host.home}/{path}"): key
+            for key, path in named
         }
         for own in (state_dir(host.env, host.home), cache_dir(host.env, host.home)):
             self.paths[own] = ""
@@ -99,7 +100,9 @@ class Secrets:
         mounts: list[Mount] = []
         for key in allow:
             if key not in KEYS and key not in OTHER_KEYS:
-                raise ConfigError(f"`{key}` is not something that can be allowed", hint=f"one of: {', '.join((*KEYS, *OTHER_KEYS))}")
+                raise ConfigError(
+                    f"`{key}` is not something that can be allowed", hint=f"one of: {', '.join((*KEYS, *OTHER_KEYS))}"
+                )
             where = origin.get(f"sandbox.allow[{key}]")
             for path in (p for p, k in self.paths.items() if k == key):
                 real = realpath(self._host, path)
@@ -107,7 +110,9 @@ class Secrets:
                 if what:
                     shape = what if what in ("dir", "file") else "other"
                     place = real if path.startswith("/run/") else path
-                    mounts.append(Bind(real, BoxPath(place), "ro", shape, why=f"allowed: {key}", **({"origin": where} if where else {})))
+                    mounts.append(
+                        Bind(real, BoxPath(place), "ro", shape, why=f"allowed: {key}", **({"origin": where} if where else {}))
+                    )
         return mounts
 
     def masks(self, mounts: Sequence[Mount], allow: Iterable[str]) -> list[Mask]:

@@ -13,8 +13,36 @@ if TYPE_CHECKING:
 
 # Never writable as a whole: the system, everybody's scratch space, and what belongs to the kernel.
 TREES = ("/proc", "/sys", "/dev", "/etc", "/boot", "/run")
-FOLDERS = ("/", "/usr", "/usr/local", "/bin", "/sbin", "/lib", "/var", "/var/tmp", "/tmp", "/opt", "/srv", "/home", "/root", "/mnt", "/media", "/nix")
-HOME_FOLDERS = (".config", ".local", ".local/share", ".local/state", ".local/bin", ".cache", ".cargo", ".rustup", ".nvm", ".npm-global")
+FOLDERS = (
+    "/",
+    "/usr",
+    "/usr/local",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/var",
+    "/var/tmp",
+    "/tmp",
+    "/opt",
+    "/srv",
+    "/home",
+    "/root",
+    "/mnt",
+    "/media",
+    "/nix",
+)
+HOME_FOLDERS = (
+    ".config",
+    ".local",
+    ".local/share",
+    ".local/state",
+    ".local/bin",
+    ".cache",
+    ".cargo",
+    ".rustup",
+    ".nvm",
+    ".npm-global",
+)
 
 
 def workdir(host: Host, wanted: str, secrets: Secrets, where: str = "") -> HostPath:

@@ -35,7 +35,18 @@ ETC = (
 ETC_PREFIXES = ("java-", "python3", "perl")  # Debian keeps parts of these runtimes' own configuration in /etc
 
 # What /proc tells about the machine rather than about the box. World-readable or asked for by attackers first.
-PROC_MASKED = ("keys", "key-users", "kallsyms", "modules", "timer_list", "sched_debug", "slabinfo", "interrupts", "diskstats", "partitions")
+PROC_MASKED = (
+    "keys",
+    "key-users",
+    "kallsyms",
+    "modules",
+    "timer_list",
+    "sched_debug",
+    "slabinfo",
+    "interrupts",
+    "diskstats",
+    "partitions",
+)
 # uid 0 outside owns these files whatever its capabilities are (fs/proc/proc_sysctl.c, test_perm): never writable, never readable.
 PROC_ROOT_MASKED = ("kcore", "kmsg", "kpagecount", "kpageflags", "kpagecgroup", "sysrq-trigger", "latency_stats")
 PROC_ROOT_READONLY = ("sys", "irq", "bus", "fs", "scsi", "acpi", "asound", "driver", "tty")
@@ -44,7 +55,15 @@ PROC_ROOT_READONLY = ("sys", "irq", "bus", "fs", "scsi", "acpi", "asound", "driv
 HOST_RO_EMPTY = ("/home", "/root", "/run", "/var/log", "/var/mail", "/var/spool", "/var/backups", "/var/lib/docker",
                  "/var/lib/containers", "/var/lib/systemd/coredump", "/var/crash", "/mnt", "/media", "/srv", "/boot", "/lost+found",
                  "/etc/ssh", "/etc/ssl/private", "/etc/sudoers.d", "/etc/NetworkManager/system-connections", "/usr/local/etc")  # fmt: skip
-HOST_RO_MASKED = ("/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/sudoers", "/etc/machine-id", "/etc/krb5.keytab")
+HOST_RO_MASKED = (
+    "/etc/shadow",
+    "/etc/shadow-",
+    "/etc/gshadow",
+    "/etc/gshadow-",
+    "/etc/sudoers",
+    "/etc/machine-id",
+    "/etc/krb5.keytab",
+)
 
 TMP_SIZE, VAR_TMP_SIZE, HOME_SIZE, RUN_SIZE, ROOT_SIZE = 1024 * MIB, 256 * MIB, 1024 * MIB, 64 * MIB, 16 * MIB
 
@@ -124,7 +143,9 @@ def _host_ro(host: Host) -> list[Mount]:
 
 def _proc_masks(host: Host) -> list[Mount]:
     names = PROC_MASKED + (PROC_ROOT_MASKED if host.uid == 0 else ())
-    mounts: list[Mount] = [Mask(BoxPath(f"/proc/{n}"), "file", why="about the machine") for n in names if kind(host, f"/proc/{n}")]
+    mounts: list[Mount] = [
+        Mask(BoxPath(f"/proc/{n}"), "file", why="about the machine") for n in names if kind(host, f"/proc/{n}")
+    ]
     if host.uid == 0:
         mounts += [
             Bind(HostPath(f"/proc/{name}"), BoxPath(f"/proc/{name}"), why="kernel parameters belong to root")
@@ -153,7 +174,15 @@ def _names(host: Host, network: str) -> list[Mount]:
         Data(BoxPath("/etc/hosts"), b"127.0.0.1 localhost inner\n::1 localhost inner\n", why="made for this box"),
         Data(
             BoxPath("/etc/nsswitch.conf"),
-            _lines(["passwd: files", "group: files", "hosts: files" + (" dns" if network != "off" else ""), "services: files", "protocols: files"]),
+            _lines(
+                [
+                    "passwd: files",
+                    "group: files",
+                    "hosts: files" + (" dns" if network != "off" else ""),
+                    "services: files",
+                    "protocols: files",
+                ]
+            ),
             why="made for this box",
         ),
     ]
