@@ -39,7 +39,9 @@ def build() -> typer.Typer:
 
     @app.callback()
     def top(
-        _version: bool = typer.Option(False, "--version", callback=show_version, is_eager=True, help="Print the version and exit."),
+        _version: bool = typer.Option(
+            False, "--version", callback=show_version, is_eager=True, help="Print the version and exit."
+        ),
     ) -> None:
         pass
 

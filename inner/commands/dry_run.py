@@ -70,7 +70,9 @@ def describe(mount: Mount, host: Host) -> tuple[str, str]:
     match mount:
         case Bind():
             same = mount.src == mount.dest
-            return place, ("writable" if mount.mode == "rw" else "read-only") + ("" if same else f", host's {short(mount.src, host)}")
+            return place, ("writable" if mount.mode == "rw" else "read-only") + (
+                "" if same else f", host's {short(mount.src, host)}"
+            )
         case Tmpfs():
             return place, f"empty, {'read-only' if mount.mode == 'ro' else f'in memory, up to {_size(mount.size)}'}"
         case Overlay():

@@ -26,7 +26,9 @@ def run_command(main: Callable[[Request], int]) -> Callable[..., None]:
         raise typer.Exit(main(Request(**chosen, words=words)))
 
     parameters = [_parameter(option) for option in RUN]
-    words = typer.Argument(None, metavar="[-- COMMAND ARGS...]", help="The command, or arguments for the profile's own.", show_default=False)
+    words = typer.Argument(
+        None, metavar="[-- COMMAND ARGS...]", help="The command, or arguments for the profile's own.", show_default=False
+    )
     parameters.append(inspect.Parameter("words", inspect.Parameter.KEYWORD_ONLY, default=words, annotation=list[str]))
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
@@ -39,7 +41,9 @@ def _parameter(option: Option) -> inspect.Parameter:
     if option.kind == "switch":
         names[-2:] = [f"{names[-2]}/{names[-1]}"]
     default: Any = False if option.kind == "flag" else None
-    declared = typer.Option(default, *names, help=option.help + ".", metavar=option.metavar or None, show_default=False, rich_help_panel=option.group)
+    declared = typer.Option(
+        default, *names, help=option.help + ".", metavar=option.metavar or None, show_default=False, rich_help_panel=option.group
+    )
     kind = TYPES[option.kind]
     return inspect.Parameter(
         option.field, inspect.Parameter.KEYWORD_ONLY, default=declared, annotation=kind if option.kind == "flag" else kind | None
