@@ -1,0 +1,23 @@
+"""Codex CLI. Its own sandbox is switched off by the profiles' arguments: ours is around it, and two do not nest."""
+
+from __future__ import annotations
+
+from inner.agents.base import Login, Seed
+
+NAME = "codex"
+COMMANDS = ("codex",)
+ENV = (("CODEX_HOME", "${home}/.codex"),)
+KEYS = ("CODEX_API_KEY", "OPENAI_API_KEY")
+SEEDS = (
+    # Without this the full-screen program starts a daemon from a 400 MB copy of itself, in memory here.
+    Seed(
+        ".codex/config.toml",
+        "check_for_update_on_startup = false\n\n[analytics]\nenabled = false\n\n[features]\ndaemon_auto_start = false\nplugins = false\n"
+        'apps = false\n\n[projects."${workdir}"]\ntrust_level = "trusted"\n',
+    ),
+)
+LOGINS = (Login(".codex/auth.json"),)
+HOSTS = ("api.openai.com", "chatgpt.com", "auth.openai.com")
+OPTIONAL = ("github.com", "api.github.com", "ab.chatgpt.com")
+PROTECTED = (".codex", ".agents")
+BASE_URLS = (("OPENAI_BASE_URL", "api.openai.com", "/v1"),)

@@ -1,0 +1,25 @@
+"""OpenCode. It talks to the provider that the user configured: hosts of the usual ones are in the list."""
+
+from __future__ import annotations
+
+from inner.agents.base import Login, Seed
+
+NAME = "opencode"
+COMMANDS = ("opencode",)
+ENV = (
+    ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
+    ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1"),
+    ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
+)
+KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY")
+SEEDS = (
+    Seed(
+        ".config/opencode/opencode.json",
+        '{"$schema": "https://opencode.ai/config.json", "autoupdate": false, "share": "disabled", "permission": "allow"}\n',
+    ),
+)
+LOGINS = (Login(".local/share/opencode/auth.json"),)
+HOSTS = ("api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com", "openrouter.ai", "opencode.ai")
+OPTIONAL = ("models.opencode.ai",)
+PROTECTED = (".opencode", "opencode.json", "opencode.jsonc")
+BASE_URLS = ()

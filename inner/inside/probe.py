@@ -1,0 +1,233 @@
+"""Answers questions about the box from inside it: reads a JSON list of questions, writes a JSON list of answers.
+
+Runs as the box's own command, so it sees what any command would. Standard library only, imports nothing of inner; every
+attempt is harmless when it succeeds (what it creates it removes, what it opens it does not read past the first byte).
+Values of variables never leave the box: a name, and whether the value looks like a secret, are all that is told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import json
+import os
+import re
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+
+TIMEOUT = 2.0  # seconds for a connection
+SECRET_VALUE = re.compile(
+    r"(sk-[\w-]{16,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|xox[abprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|glpat-[\w-]{16,}"
+    r"|eyJ[\w-]{10,}\.[\w-]{10,}\.|-----BEGIN [A-Z ]*PRIVATE KEY)"
+)
+
+
+def path(question):
+    """What a path is, and what can be done with it: `kind` follows links, "" when it is absent."""
+    place = question["path"]
+    answer = {"kind": "", "read": False, "write": False, "entries": 0, "size": 0}
+    try:
+        info = os.stat(place)
+    except OSError as problem:
+        answer["errno"] = errno.errorcode.get(problem.errno, "")
+        return answer
+    answer["size"] = info.st_size
+    if stat.S_ISDIR(info.st_mode):
+        answer["kind"] = "dir"
+        with contextlib.suppress(OSError):
+            answer["entries"] = len(os.listdir(place))
+            answer["read"] = True
+        answer["write"] = _can_create(place)
+    elif stat.S_ISREG(info.st_mode):
+        answer["kind"] = "file"
+        answer["read"] = _can_open(place, os.O_RDONLY)
+        answer["write"] = _can_open(place, os.O_WRONLY)
+    elif stat.S_ISSOCK(info.st_mode):
+        answer["kind"] = "socket"
+        answer["read"] = answer["write"] = _connects(place)
+    else:
+        answer["kind"] = "other"
+        answer["read"] = os.access(place, os.R_OK)
+        answer["write"] = os.access(place, os.W_OK)
+    return answer
+
+
+def _can_open(place, flags):
+    try:
+        os.close(os.open(place, flags | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+def _can_create(folder):
+    name = os.path.join(folder, f".inner-probe-{os.getpid()}")
+    try:
+        os.mkdir(name, 0o700)
+    except OSError:
+        return False
+    os.rmdir(name)
+    return True
+
+
+def _connects(place):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(TIMEOUT)
+        try:
+            client.connect(place)
+        except OSError as problem:
+            return problem.errno == errno.EPROTOTYPE  # a datagram socket: somebody is there
+        return True
+
+
+def connect(question):
+    """Whether a TCP connection to `host` (an address) and `port` opens."""
+    try:
+        with socket.create_connection((question["host"], question["port"]), timeout=TIMEOUT):
+            return {"open": True, "errno": ""}
+    except OSError as problem:
+        return {"open": False, "errno": errno.errorcode.get(problem.errno or 0, type(problem).__name__)}
+
+
+def abstract(_question):
+    """Names of abstract sockets that can be seen (/proc/net/unix), at most 50."""
+    with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
+        names = [line.split()[-1] for line in file if line.split()[-1].startswith("@")]
+    return {"names": names[:50]}
+
+
+def environment(_question):
+    """Names of all variables; of those whose value looks like a token or a key, too."""
+    suspicious = sorted(name for name, value in os.environ.items() if SECRET_VALUE.search(value))
+    return {"names": sorted(os.environ), "suspicious": suspicious}
+
+
+def process(_question):
+    """This process' status: capabilities as hexadecimal text, no_new_privs, seccomp mode, uid and gid, groups."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    wanted = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp")
+    return {**{name: status.get(name, "").strip() for name in wanted}, "uid": os.getuid(), "gid": os.getgid(), "groups": os.getgroups()}
+
+
+def processes(_question):
+    """The processes that can be seen: number and name."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/comm", encoding="utf-8", errors="replace") as file:
+                found.append([int(name), file.read().strip()])
+    return {"processes": sorted(found)}
+
+
+def descriptors(_question):
+    """Open descriptors beyond 0, 1 and 2, with what they are."""
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            if int(name) > 2:
+                found[name] = os.readlink(f"/proc/self/fd/{name}")
+    return {"open": {n: t for n, t in found.items() if not t.startswith(f"/proc/{os.getpid()}/fd")}}
+
+
+def first_environment(_question):
+    """Names in the environment of process 1, when it can be read: it must hold nothing."""
+    try:
+        with open("/proc/1/environ", "rb") as file:
+            data = file.read()
+    except OSError:
+        return {"names": []}
+    return {"names": sorted({item.split(b"=")[0].decode(errors="replace") for item in data.split(b"\0") if item})}
+
+
+def namespaces(_question):
+    """Whether a new user namespace can be made; the child that tries ends at once."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if libc.unshare(0x10000000) == 0 else 1)  # CLONE_NEWUSER
+    _, status = os.waitpid(child, 0)
+    links = {}
+    for name in ("pid", "net", "ipc", "uts", "mnt", "user", "cgroup"):
+        with contextlib.suppress(OSError):
+            links[name] = os.readlink(f"/proc/self/ns/{name}")
+    return {"nested_user": os.waitstatus_to_exitcode(status) == 0, "links": links}
+
+
+def terminal(_question):
+    """Whether a byte can be pushed into the controlling terminal (TIOCSTI); tried on a terminal of our own."""
+    import fcntl
+
+    main, side = os.openpty()
+    try:
+        fcntl.ioctl(side, 0x5412, b"x")
+    except OSError as problem:
+        return {"refused": problem.errno == errno.EPERM, "errno": errno.errorcode.get(problem.errno, "")}
+    finally:
+        os.close(main)
+        os.close(side)
+    return {"refused": False, "errno": ""}
+
+
+def command(question):
+    """Where a command is found, and what it answers: its status when run with no argument that does anything."""
+    found = shutil.which(question["name"])
+    return {"path": found or "", "real": os.path.realpath(found) if found else ""}
+
+
+def limits(_question):
+    """Limits of this process' cgroup, as far as they can be seen, and of core dumps."""
+    import resource
+
+    answer = {"core": resource.getrlimit(resource.RLIMIT_CORE)[0]}
+    for name in ("memory.max", "pids.max", "cpu.max"):
+        with contextlib.suppress(OSError), open(f"/sys/fs/cgroup/{name}", encoding="ascii") as file:
+            answer[name] = file.read().strip()
+    return answer
+
+
+def mounts(_question):
+    """Mount points with their options, from mountinfo."""
+    found = []
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            fields = line.split()
+            found.append([fields[4].encode("ascii", "backslashreplace").decode(), fields[5]])
+    return {"mounts": found}
+
+
+def custom(question):
+    """A check of the profile's own: `sh -c`, passed when it exits with 0 within ten seconds."""
+    try:
+        done = subprocess.run(["/bin/sh", "-c", question["cmd"]], stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=False)
+    except subprocess.TimeoutExpired:
+        return {"status": -1, "output": "timed out after 10 s"}
+    except OSError as problem:
+        return {"status": -1, "output": problem.strerror}
+    return {"status": done.returncode, "output": (done.stdout + done.stderr)[:500].decode("utf-8", "backslashreplace")}
+
+
+QUESTIONS = {
+    "path": path, "connect": connect, "abstract": abstract, "environment": environment, "process": process, "processes": processes,
+    "descriptors": descriptors, "first_environment": first_environment, "namespaces": namespaces, "terminal": terminal,
+    "command": command, "limits": limits, "mounts": mounts, "custom": custom,
+}  # fmt: skip
+
+
+def main():
+    """Questions on standard input, answers on standard output; a question that fails is an answer with `error`."""
+    answers = []
+    for question in json.load(sys.stdin):
+        try:
+            answers.append(QUESTIONS[question["ask"]](question))
+        except Exception as problem:
+            answers.append({"error": f"{type(problem).__name__}: {problem}"})
+    json.dump(answers, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
