@@ -1,0 +1,92 @@
+import fcntl
+import os
+import subprocess
+import sys
+
+import pytest
+
+from inner.errors import RunError
+from inner.launch import copies, rundir
+from inner.plan.model import Copy
+
+pytestmark = pytest.mark.box
+
+
+def test_a_folder_is_private_and_stays_while_its_run_lives(tmp_path):
+    path, fd = rundir.create(str(tmp_path / "state"))
+    assert os.stat(path).st_mode & 0o777 == 0o700
+    other = subprocess.run([sys.executable, "-c", f"from inner.launch import rundir; print(rundir.sweep({str(tmp_path / 'state')!r}))"], capture_output=True, text=True, check=True)
+    assert other.stdout == "0\n"
+    assert os.path.isdir(path)
+    os.close(fd)
+    assert rundir.sweep(str(tmp_path / "state")) == 1
+    assert not os.path.exists(path)
+
+
+def test_what_a_kill_left_is_recovered_before_it_is_removed(tmp_path):
+    path, fd = rundir.create(str(tmp_path))
+    (tmp_path / "runs" / os.path.basename(path) / "data").write_text("kept")
+    os.close(fd)
+    seen = []
+    rundir.sweep(str(tmp_path), recover=lambda run: seen.append(open(f"{run}/data").read()))
+    assert seen == ["kept"]
+
+
+def test_a_folder_that_others_can_write_is_refused(tmp_path):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(0o777)
+    with pytest.raises(RunError, match="written by others"):
+        rundir.create(str(tmp_path / "state"))
+
+
+def test_a_tree_of_any_depth_and_mode_is_removed_and_links_are_not_followed(tmp_path):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").write_text("stays")
+    top = tmp_path / "top"
+    top.mkdir()
+    (top / "link").symlink_to(tmp_path / "outside")
+    (top / "shut").mkdir()
+    (top / "shut" / "file").write_text("x")
+    (top / "shut").chmod(0)
+    here = os.open(top, os.O_RDONLY)
+    for _ in range(4000):
+        os.mkdir("d", dir_fd=here)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = deeper
+    os.close(here)
+    rundir.remove(str(top))
+    assert not top.exists()
+    assert (tmp_path / "outside" / "file").read_text() == "stays"
+
+
+def test_a_copy_is_the_same_tree(tmp_path):
+    src = tmp_path / "src"
+    (src / "sub" / "empty").mkdir(parents=True)
+    (src / "file").write_bytes(os.urandom(300_000))
+    (src / "file").chmod(0o4755)
+    (src / "sub" / "link").symlink_to("/etc/shadow")
+    (src / "sub").chmod(0o555)
+    os.mkfifo(src / "fifo")
+    os.utime(src / "file", ns=(1_000_000_000, 2_000_000_000))
+    copies.make([Copy(str(src), str(tmp_path / "copy"))])
+    copy = tmp_path / "copy"
+    assert (copy / "file").read_bytes() == (src / "file").read_bytes()
+    assert (copy / "file").stat().st_mode & 0o7777 == 0o755
+    assert (copy / "file").stat().st_mtime_ns == 2_000_000_000
+    assert os.readlink(copy / "sub" / "link") == "/etc/shadow"
+    assert (copy / "sub").stat().st_mode & 0o777 == 0o555
+    assert not (copy / "fifo").exists()
+    (src / "sub").chmod(0o755)
+
+
+def test_a_copy_that_cannot_be_made_says_so(tmp_path):
+    (tmp_path / "src").write_text("x")
+    with pytest.raises(RunError, match="cannot copy"):
+        copies.make([Copy(str(tmp_path / "src"), str(tmp_path / "missing" / "copy"))])
+
+
+def test_the_lock_is_not_inherited_by_programs(tmp_path):
+    _path, fd = rundir.create(str(tmp_path))
+    assert fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
+    os.close(fd)
