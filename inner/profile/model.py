@@ -7,29 +7,27 @@ Defaults are those of the reference page `docs/reference/profile.md`.
 from __future__ import annotations
 
 from inner.frozen import TYPE_CHECKING, frozen
+from inner.origin import INNER, SOURCES, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SOURCES = ("built-in", "system", "user", "project", "environment", "flag", "agent", "inner")
-
-
-@frozen
-class Origin:
-    """Which layer set a value, and where: `source` is one of SOURCES; `line` counts from 1, 0 when there is none."""
-
-    source: str
-    file: str = ""
-    line: int = 0
-
-    def __str__(self) -> str:
-        if not self.file:
-            return self.source
-        return f"{self.file}:{self.line}" if self.line else self.file
-
-
-INNER = Origin("inner")
-"""Origin of what every box has, whatever the profile says."""
+__all__ = [
+    "INNER",
+    "SOURCES",
+    "Credential",
+    "CustomCheck",
+    "Entrypoint",
+    "Env",
+    "Git",
+    "Limits",
+    "MountSpec",
+    "Noop",
+    "Origin",
+    "Output",
+    "Profile",
+    "Sandbox",
+]
 
 
 @frozen

@@ -1,0 +1,77 @@
+"""Which folder is the project, and which configuration files it has. Pure over `Host`: nothing is opened here.
+
+The walk goes up from the working directory to the first folder with such a file; it ends at the git root, below $HOME, at a
+mount boundary, and where another user could have written: a file lying in /tmp configures nobody.
+"""
+
+from __future__ import annotations
+
+from inner.frozen import TYPE_CHECKING, frozen
+from inner.host import realpath
+from inner.paths import HostPath, ancestors, covers, normal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inner.host import Host, Stat
+
+FILES = (".inner.toml", ".config/inner.toml")  # the second, and the second below, as the Go tool has them
+FOLDERS = (".inner/profiles", ".config/inner/profiles")
+
+
+@frozen
+class Project:
+    """A project by its real path. `files` and `folders` exist, the one that wins first. `area` is where files count as the
+    project's even when they are named by path: its root, the git root or the working directory; "" for none."""
+
+    root: HostPath
+    area: HostPath
+    files: tuple[HostPath, ...] = ()
+    folders: tuple[HostPath, ...] = ()
+    notices: tuple[str, ...] = ()
+
+    def owns(self, path: str) -> bool:
+        """True when a file at this path came with the project."""
+        return bool(self.area) and covers(self.area, path)
+
+
+def discover(host: Host, workdir: str = "") -> Project:
+    """The project around `workdir` (default: the current folder). `root` is "" when there is none."""
+    start = realpath(host, normal(workdir if workdir.startswith("/") else f"{host.cwd}/{workdir}"))
+    home = realpath(host, host.home)
+    walk = tuple(_walk(host, start, home))
+    area = walk[-1] if walk and host.lstat(f"{walk[-1]}/.git") else HostPath("" if covers(start, home) else start)
+    for folder in walk:
+        files = tuple(HostPath(f"{folder}/{name}") for name in FILES if host.lstat(f"{folder}/{name}"))
+        folders = tuple(HostPath(f"{folder}/{name}") for name in FOLDERS if host.lstat(f"{folder}/{name}"))
+        if not (files or folders):
+            continue
+        found = host.lstat(folder)
+        if found is None or not _ours(found, host):
+            text = f"`{(files or folders)[0]}` is not read: another user could have written to its folder"
+            return Project(HostPath(""), area, notices=(text,))
+        return Project(folder, area if covers(area, folder) else folder, files, folders)
+    return Project(HostPath(""), area)
+
+
+def _walk(host: Host, start: HostPath, home: HostPath) -> Iterator[HostPath]:
+    first = host.lstat(start)
+    for path in (start, *ancestors(start)):
+        folder = HostPath(path)
+        found = host.lstat(folder)
+        if folder == "/" or covers(folder, home) or first is None or found is None or found.dev != first.dev:
+            return
+        yield folder
+        if host.lstat(f"{folder}/.git") or not _ours(found, host):
+            return
+
+
+def _ours(found: Stat, host: Host) -> bool:
+    """Only the user and root can make or replace files in this folder."""
+    if found.uid not in (host.uid, 0) or found.mode & 0o002:
+        return False
+    if not found.mode & 0o020:
+        return True
+    from inner.config.document import private_group
+
+    return private_group(found.gid, host.uid)

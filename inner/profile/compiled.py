@@ -1,0 +1,49 @@
+"""A profile as plain dicts, tuples, strings and numbers and back: what `marshal` can store.
+
+A record becomes a tuple, its class' name first. Nothing is validated but the shape: what is stored was validated before.
+"""
+
+from __future__ import annotations
+
+from inner.frozen import TYPE_CHECKING, fields
+from inner.origin import Origin
+from inner.profile import model
+
+if TYPE_CHECKING:
+    from typing import Any
+
+RECORDS: dict[str, type] = {
+    record.__name__: record
+    for record in (
+        Origin, model.Limits, model.Sandbox, model.MountSpec, model.Env, model.Git, model.Entrypoint, model.Output, model.Noop,
+        model.Credential, model.CustomCheck, model.Profile,
+    )
+}  # fmt: skip
+_RECORD = "\0"  # no string of a profile holds a NUL byte, so a tuple of strings is never taken for a record
+
+
+def to_plain(value: object) -> Any:
+    """`value`, a Profile or anything in one, as plain data."""
+    if isinstance(value, tuple):
+        return tuple(to_plain(item) for item in value)
+    if isinstance(value, dict):
+        return {key: to_plain(item) for key, item in value.items()}
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    return (_RECORD, type(value).__name__, *(to_plain(getattr(value, name)) for name in fields(value)))
+
+
+def from_plain(data: Any) -> Any:
+    """What `to_plain` was given. ValueError when the data is of another shape, for instance of another version."""
+    if isinstance(data, tuple):
+        if not data or data[0] != _RECORD:
+            return tuple(from_plain(item) for item in data)
+        record = RECORDS.get(data[1]) if len(data) > 1 else None
+        if record is None or len(data) - 2 != len(record.__match_args__):  # type: ignore[attr-defined]
+            raise ValueError("not a record of this version")
+        return record(*(from_plain(item) for item in data[2:]))
+    if isinstance(data, dict):
+        return {key: from_plain(item) for key, item in data.items()}
+    if data is None or isinstance(data, (str, int, float)):
+        return data
+    raise ValueError("not plain data")
