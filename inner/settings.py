@@ -20,13 +20,12 @@ from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING
 from inner.host import realpath
 from inner.origin import INNER, Origin
-from inner.paths import HostPath, config_dir
+from inner.paths import HostPath, config_dir, normal
 from inner.ui import safe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inner.config.locate import Path
     from inner.host import Host
 
 SYSTEM = "/etc/inner"
@@ -178,21 +177,23 @@ def load(
     `flags` maps settings to values given on the command line; `workdir` is where the search for a project begins.
     """
     user = config_dir(host.env, host.home)
-    project = Project(HostPath(""), HostPath("")) if no_project else discover(host, workdir)
+    project = discover(host, workdir)
+    if no_project:
+        project = Project(HostPath(""), project.area)
     stack: list[tuple[dict[str, Any], dict[str, Origin]]] = []
     notices = list(project.notices)
     for source, folder in (("system", system), ("user", user)):
         path = f"{folder}/{NAME}"
         if host.lstat(path) is not None:
             content = read(path, uid=host.uid, shared=source == "system")
-            stack.append(_checked(parse(content, file=path, source=source), SettingsFile))
+            stack.append(_checked(parse(content, file=path, source=source), SettingsFile, folder))
     trust = Trust.of(host)
     documents = []
     for path in project.files:
         content = read(path, root=project.root, uid=host.uid)
         documents.append(parse(content, file=path, source="project", trusted=trust.is_trusted(path, content)))
     for document in reversed(documents):
-        layer = _checked(document, ProjectFile)
+        layer = _checked(document, ProjectFile, project.root)
         if not document.trusted:
             layer, refused = _lower_limits(layer, stack)
             notices += refused
@@ -209,8 +210,8 @@ def load(
     return settings
 
 
-def _checked(document: Document, model: type[SettingsFile]) -> tuple[dict[str, Any], dict[str, Origin]]:
-    """What the document says, and where; values that are left out are not in it."""
+def _checked(document: Document, model: type[SettingsFile], folder: str) -> tuple[dict[str, Any], dict[str, Origin]]:
+    """What the document says, and where; values that are left out are not in it. Relative paths are below `folder`."""
     try:
         found = model.model_validate(document.data)
     except ValidationError as problem:
@@ -219,6 +220,9 @@ def _checked(document: Document, model: type[SettingsFile]) -> tuple[dict[str, A
     limits = values.get("default_limits")
     if limits is not None:
         values["default_limits"] = {name: value for name, value in limits.items() if value is not None}
+    default = values.get("default_profile", "")
+    if ("/" in default or default.endswith(".toml")) and not default.startswith(("/", "~")):
+        values["default_profile"] = normal(f"{folder}/{default}")
     return values, {".".join(path): document.origin(path) for path in _leaves(values)}
 
 

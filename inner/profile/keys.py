@@ -12,9 +12,9 @@ from inner.frozen import frozen
 ALLOW = (
     "ssh-keys", "git-credentials", "gpg-keys", "docker-socket", "podman-socket", "netrc", "aws-credentials",
     "gcloud-credentials", "kube-config", "azure-credentials", "docker-config", "npmrc", "pypirc", "cargo-credentials",
-    "gh-config", "terraform-credentials", "maven-settings", "gradle-properties", "helm-config", "pgpass",
-    "mysql-config", "password-store", "keyrings", "onepassword-config", "browser-profiles", "ssh-agent", "gpg-agent", "session-bus", "systemd-user", "nested-user-ns", "env-secrets", "shims-active",
-    "network-policy",
+    "gh-config", "terraform-credentials", "maven-settings", "gradle-properties", "helm-config", "pgpass", "mysql-config",
+    "password-store", "keyrings", "onepassword-config", "browser-profiles", "ssh-agent", "gpg-agent", "session-bus",
+    "systemd-user", "nested-user-ns", "env-secrets", "shims-active", "network-policy",
 )  # fmt: skip
 
 NETWORK = ("off", "allowlist", "full")

@@ -211,12 +211,14 @@ def fold(layers: Iterable[Layer]) -> Folded:
 
 def _trace(leaf: str, before: object, after: tuple[object, ...], layer: Layer, origins: dict[str, Origin]) -> None:
     """Each element of a list keeps the origin of the layer that brought it."""
-    old = {element(leaf, item) for item in before} if isinstance(before, tuple) else set()
-    new = {element(leaf, item) for item in after}
-    for key in old - new:
-        origins.pop(key, None)
-    for key in new - old:
-        origins[key] = layer.at(key)
+    old = dict.fromkeys(element(leaf, item) for item in before) if isinstance(before, tuple) else {}
+    new = dict.fromkeys(element(leaf, item) for item in after)
+    for key in old:
+        if key not in new:
+            origins.pop(key, None)
+    for key in new:
+        if key not in old:
+            origins[key] = layer.at(key)
 
 
 def element(leaf: str, item: object) -> str:
