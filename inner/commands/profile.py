@@ -1,0 +1,190 @@
+"""`inner profile`: which profiles there are, what one says with all its layers, and whether it is right."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from inner.errors import CheckFailed, InnerError
+from inner.frozen import TYPE_CHECKING, fields
+from inner.guard import guard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inner.host import RealHost
+    from inner.profile.model import Profile
+    from inner.profile.resolve import Entry
+    from inner.settings import Settings
+
+
+def add(app: typer.Typer) -> None:
+    """Add `profile` with its commands to the application."""
+    group = typer.Typer(name="profile", help="Profiles: list, show, validate.", no_args_is_help=True, rich_markup_mode=None)
+
+    @group.command("list", help="List the profiles that can be used, and where each comes from.")
+    def list_(
+        wide: bool = typer.Option(False, "--wide", "-w", help="Also the path of each file."),
+        as_json: bool = typer.Option(False, "--json", help="As JSON."),
+    ) -> None:
+        raise typer.Exit(guard(lambda: listing(wide=wide, as_json=as_json)))
+
+    @group.command("show", help="Show a profile: its file, or with --resolved what all its layers come to.")
+    def show_(
+        name: str = typer.Argument("", metavar="[NAME|PATH]", help="A profile (default: the one `inner run` would use)."),
+        resolved: bool = typer.Option(False, "--resolved", help="Every value with the line that set it."),
+        as_json: bool = typer.Option(False, "--json", help="The resolved profile as JSON."),
+    ) -> None:
+        raise typer.Exit(guard(lambda: show(name, resolved=resolved, as_json=as_json)))
+
+    @group.command("validate", help="Check a profile, or all of them, and say what is wrong and where.")
+    def validate_(
+        name: str = typer.Argument("", metavar="[NAME|PATH]", help="A profile (default: the one `inner run` would use)."),
+        everything: bool = typer.Option(False, "--all", help="Every profile that can be used."),
+    ) -> None:
+        raise typer.Exit(guard(lambda: validate(name, everything=everything)))
+
+    app.add_typer(group)
+
+
+def listing(*, wide: bool, as_json: bool) -> int:
+    """A table: `*` marks the default; a shadowed profile has the same name as one above it."""
+    from inner import ui
+    from inner.profile.resolve import available
+
+    settings, host = _load()
+    entries = available(settings, host)
+    if as_json:
+        ui.json("profiles", entries)
+        return 0
+    rows = [
+        ("*" if entry.default else " ", entry.name, entry.scope, *((_short(entry.path, host),) if wide else ()), _remark(entry))
+        for entry in entries
+    ]
+    ui.table(rows, (" ", "name", "from", *(("file",) if wide else ()), "description"))
+    return 0
+
+
+def _remark(entry: Entry) -> str:
+    marks = [
+        mark
+        for mark, holds in (
+            ("broken: " + entry.problem, bool(entry.problem)),
+            ("shadowed", entry.shadowed),
+            ("experimental", entry.experimental),
+            ("not trusted", not entry.trusted),
+        )
+        if holds
+    ]
+    return " ".join([f"[{mark}]" for mark in marks] + ([entry.description] if entry.description else []))
+
+
+def show(name: str, *, resolved: bool, as_json: bool) -> int:
+    """The text of the file, as it is but for control characters; or every value with its origin."""
+    from inner import ui
+    from inner.config.document import read
+    from inner.profile.find import Shelf
+
+    settings, host = _load()
+    if resolved or as_json:
+        profile = _resolve(name, settings, host)
+        if as_json:
+            ui.json("profile", profile)
+            return 0
+        ui.out(f"# profile {ui.safe(profile.name)}")
+        for layer in profile.layers:
+            ui.out(f"# layer: {layer.source} {ui.safe(_short(str(layer), host))}".rstrip())
+        rows = [(key, value, "" if origin == "inner" else _short(origin, host)) for key, value, origin in leaves(profile)]
+        ui.table(rows, ("key", "value", "set by"))
+        for notice in profile.notices:
+            ui.note(notice)
+        return 0
+    shelf = Shelf(host, settings)
+    place = shelf.find(name or settings.default_profile)
+    ui.out(f"# {ui.safe(_short(str(place), host))}")
+    content = read(place.path, uid=None if place.scope in ("built-in", "project") else host.uid, shared=place.scope == "system")
+    for line in content.decode("utf-8", "surrogateescape").rstrip("\n").split("\n"):
+        ui.out(ui.safe(line).replace("\\t", "    "))
+    return 0
+
+
+def leaves(profile: Profile) -> Iterator[tuple[str, str, str]]:
+    """Every value of a profile: dotted key, value as text, origin as text."""
+    for name in fields(profile):
+        if name in ("origins", "layers", "notices", "name"):
+            continue
+        yield from _leaves(profile, name, getattr(profile, name))
+
+
+def _leaves(profile: Profile, key: str, value: object) -> Iterator[tuple[str, str, str]]:
+    if hasattr(type(value), "__match_args__") and not isinstance(value, tuple):
+        for name in fields(value):
+            yield from _leaves(profile, f"{key}.{name}", getattr(value, name))
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _leaves(profile, f"{key}.{name}", item)
+    elif isinstance(value, tuple) and value and not isinstance(value[0], str):
+        for item in value:
+            label = getattr(item, "src", getattr(item, "name", ""))
+            yield (
+                key + f".{label}",
+                ", ".join(str(getattr(item, n)) for n in fields(item)[1:] if getattr(item, n)),
+                str(profile.origin(f"{key}.{label}")),
+            )
+    elif isinstance(value, tuple):
+        if not value:
+            yield key, "[]", str(profile.origin(key))
+        for item in value:
+            yield key, str(item), str(profile.origin(f"{key}[{item}]"))
+    else:
+        text = "found from the host" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        yield key, text, str(profile.origin(key))
+
+
+def validate(name: str, *, everything: bool) -> int:
+    """`ok` for each profile, or its error; status 1 when one is wrong."""
+    from inner import ui
+    from inner.profile.resolve import available
+
+    settings, host = _load()
+    names = [e.path for e in available(settings, host) if not e.shadowed] if everything else [name]
+    wrong = 0
+    for one in names:
+        try:
+            profile = _resolve(one, settings, host)
+        except InnerError as problem:
+            wrong += 1
+            ui.error(problem)
+            continue
+        ui.out(f"ok  {ui.safe(profile.name)}")
+        for notice in profile.notices:
+            ui.note(notice)
+    if wrong:
+        raise (
+            CheckFailed(f"{wrong} of {len(names)} profiles cannot be used", hint="mend the lines named above")
+            if len(names) > 1
+            else CheckFailed("the profile cannot be used", hint="mend the line named above")
+        )
+    return 0
+
+
+def _load() -> tuple[Settings, RealHost]:
+    from inner.host import RealHost
+    from inner.settings import load
+
+    host = RealHost(dict(os.environ))
+    return load(host), host
+
+
+def _resolve(name: str, settings: Settings, host: RealHost) -> Profile:
+    from inner.profile.resolve import resolve
+    from inner.request import Request
+
+    return resolve(Request(profile=name), settings, host)
+
+
+def _short(path: str, host: RealHost) -> str:
+    from inner.commands.dry_run import short
+
+    return short(path, host)
