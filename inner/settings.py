@@ -18,7 +18,6 @@ from inner.config.project import Project, discover
 from inner.config.trust import Trust
 from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING
-from inner.host import realpath
 from inner.origin import INNER, Origin
 from inner.paths import HostPath, config_dir, normal
 from inner.ui import safe
@@ -206,7 +205,7 @@ def load(
     for _, origins in stack:
         settings._origins.update(origins)  # noqa: SLF001 - our own class, frozen once this function returns it
     settings._project, settings._documents = project, tuple(documents)  # noqa: SLF001
-    settings._notices, settings._folders = tuple(notices), (realpath(host, system), user)  # noqa: SLF001
+    settings._notices, settings._folders = tuple(notices), (system, user)  # noqa: SLF001
     return settings
 
 

@@ -139,6 +139,8 @@ def parse(content: bytes, *, file: str, source: str, trusted: bool = True) -> Do
         raise ConfigError("the file is not UTF-8 text", where=f"{file}:{line}", hint="save it as UTF-8") from None
     except tomllib.TOMLDecodeError as problem:
         raise _not_toml(str(problem), file, text) from None
+    except ValueError:  # a number of more than 4300 digits (sys.set_int_max_str_digits)
+        raise ConfigError("a number in this file is too long", where=file) from None
     except RecursionError:
         raise ConfigError("the file is nested too deeply", where=file) from None
     return Document(source, file, content, data, found, trusted)

@@ -37,11 +37,24 @@ def did_you_mean(word: str, among: Iterable[str]) -> str:
     return f"did you mean `{safe(close[0])}`?" if close else ""
 
 
+class ElementError(ValueError):
+    """A ValueError about one element of a list: `element` is where it stands in the value."""
+
+    def __init__(self, message: str, element: Path) -> None:
+        super().__init__(message)
+        self.element = element
+
+
+def shown(text: str) -> str:
+    """A text of a file, short and escaped, for a message."""
+    return safe(text if len(text) <= 60 else text[:57] + "...")
+
+
 def dotted(path: Iterable[str | int]) -> str:
     """A key path for people: `sandbox.allow[2]`, escaped."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f"{'.' if text else ''}{safe(part)}"
+        text += f"[{part}]" if isinstance(part, int) else f"{'.' if text else ''}{shown(part)}"
     return text
 
 
@@ -49,9 +62,10 @@ def fault(problem: ValidationError, model: type[BaseModel], document: Document, 
     """The first error in the text, and how many more there are. `at` is where in the document the model was applied."""
     found = sorted(problem.errors(include_url=False), key=lambda error: document.line((*at, *error["loc"])))
     first, more = found[0], len(found) - 1
+    kind, context = first["type"], first.get("ctx", {})
     loc = tuple(part for part in first["loc"] if part != "[key]")
     key = dotted((*at, *loc))
-    kind, context = first["type"], first.get("ctx", {})
+    loc += getattr(context.get("error"), "element", ())
     hint = ""
     if kind == "extra_forbidden":
         known = names(model, loc[:-1])
@@ -61,16 +75,17 @@ def fault(problem: ValidationError, model: type[BaseModel], document: Document, 
         message, hint = f"`{key}` is missing", 'write `schema_version = "1"` first' if loc[-1] == "schema_version" else ""
     elif kind == "literal_error":
         choices = [part for part in str(context.get("expected", "")).split("'")[1::2] if part]
-        message = f"`{key}` cannot be `{safe(first['input'])}`"
-        hint = did_you_mean(str(first["input"]), choices) or f"one of: {', '.join(choices)}"
+        given = first["input"]
+        message = f"`{key}` cannot be `{shown(given)}`" if isinstance(given, str) else f"`{key}` {MESSAGES['string_type']}"
+        hint = (did_you_mean(given, choices) if isinstance(given, str) else "") or f"one of: {', '.join(choices)}"
     elif kind == "value_error":
         text, _, hint = str(context.get("error", "")).partition("\n")
-        message = f"`{key}`: {text}"
+        message = f"`{key}`{':' if text.startswith('`') else ''} {text}"
     else:
         message = f"`{key}` {MESSAGES.get(kind, first['msg'][:1].lower() + first['msg'][1:])}"
     if more:
         message += f" (and {more} more {'fault' if more == 1 else 'faults'} in this file)"
-    return ConfigError(message, where=str(document.origin((*at, *first["loc"]))), hint=hint)
+    return ConfigError(message, where=str(document.origin((*at, *loc))), hint=hint)
 
 
 def names(model: type[BaseModel], path: Path) -> tuple[str, ...]:

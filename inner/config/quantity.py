@@ -36,10 +36,10 @@ def cpu(value: object) -> float | None:
         if cores is not None and percent:
             cores /= 100
     else:
-        cores = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-    if cores is None or not 0 <= cores <= 65536 or 0 < cores < 0.01:
+        cores = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if cores is None or not 0 <= cores <= 65536 or 0 < cores < 0.01:  # false for nan too
         raise ValueError("is not an amount of processor time\nfor instance `1.5` (cores) or `150%`")
-    return cores or None
+    return float(cores) or None
 
 
 def pids(value: object) -> int | None:

@@ -120,6 +120,10 @@ class Shelf:
         real = realpath(self.host, path)
         path = f"{realpath(self.host, parent or '/').rstrip('/')}/{file}"  # of a link: where it is, not where it points to
         stem = file.removesuffix(".toml")
+        if NAME.fullmatch(stem):
+            for place in self.candidates(stem):
+                if place.path == path and not place.table:
+                    return place  # it has a name: the path says the same
         if self.project.owns(path) or self.project.owns(real):
             return Place(stem, "project", path, named=False)
         if self.host.lstat(path) is None:

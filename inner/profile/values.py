@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import core_schema
 
-from inner.config.faults import did_you_mean
+from inner.config.faults import ElementError, did_you_mean, shown
 from inner.profile.keys import ALLOW
 from inner.profile.layer import Edit, Set
 
@@ -49,7 +49,7 @@ def like(pattern: str, what: str) -> Callable[[str], str]:
 
     def check(value: str) -> str:
         if not compiled.fullmatch(value):
-            raise ValueError(f"`{ascii(value)[1:-1]}` is not {what}")
+            raise ValueError(f"`{shown(value)}` is not {what}")
         return value
 
     return check
@@ -59,7 +59,7 @@ def allowed(value: str) -> str:
     """A key of `[sandbox] allow`."""
     if value not in ALLOW:
         hint = did_you_mean(value, ALLOW) or "one of: " + ", ".join(ALLOW)
-        raise ValueError(f"`{ascii(value)[1:-1]}` is nothing that can be allowed\n{hint}")
+        raise ValueError(f"`{shown(value)}` is nothing that can be allowed\n{hint}")
     return value
 
 
@@ -101,7 +101,7 @@ class Listing:
                 return Set(given)
             return self.edit(given, ())
         if not value or set(value) - {"set", "add", "remove"} or ("set" in value and len(value) > 1):
-            raise ValueError("a list is changed by `{ set = [...] }`, or by `{ add = [...], remove = [...] }`")
+            raise ValueError("is a list, and lists are changed by `{ set = [...] }`, or by `{ add = [...], remove = [...] }`")
         if self.merge == "deny" and set(value) != {"add"}:
             raise ValueError("only grows: what a profile below forbids stays forbidden\nextend another profile, or none")
         if self.merge == "words" and "set" not in value:
@@ -120,7 +120,13 @@ class Listing:
         """The checked elements of a list of strings."""
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ValueError((f"`{name}` " if name else "") + 'must be a list of strings, such as `["one", "two"]`')
-        return tuple(self.check(item) for item in value)
+        checked = []
+        for index, item in enumerate(value):
+            try:
+                checked.append(self.check(item))
+            except ValueError as problem:
+                raise ElementError(str(problem), (name, index) if name else (index,)) from None
+        return tuple(checked)
 
 
 class Amount:
