@@ -14,6 +14,8 @@ ESC = 0x1B
 STRINGS = b"]P_^Xk"  # OSC DCS APC PM SOS, and the title of screen(1)
 C1_STRINGS = {0x9D: "]", 0x90: "P", 0x9F: "_", 0x9E: "^", 0x98: "X"}
 
+ODD = (5, 14, 15)  # ENQ makes some terminals type their name; SO and SI are to be undone
+
 LIMIT_OSC = 4096  # a hyperlink is at most 2083 bytes plus its id (the convention of VTE and iTerm2)
 LIMIT_CLIPBOARD = 256 << 10
 LIMIT_CSI = 256
@@ -38,8 +40,9 @@ SCREENS = frozenset((47, 1047, 1049))
 class TermFilter:
     """One stream of terminal output. `feed` as the bytes come, `finish` once: it returns what puts the terminal back."""
 
-    def __init__(self, *, clipboard: bool = False) -> None:
+    def __init__(self, *, clipboard: bool = False, questions: bool = True) -> None:
         self.clipboard = clipboard
+        self.questions = questions  # False where nobody would read the answers: then nothing that makes a terminal type passes
         self.asked = 0  # questions that the terminal answers by "typing"
         self._hold = b""  # an unfinished sequence or character
         self._skipped = -1  # bytes dropped of the string we are in; -1: in none
@@ -51,7 +54,7 @@ class TermFilter:
         """What of `data`, and of what was held back before, may be shown now."""
         if self._hold:
             data, self._hold = self._hold + data, b""
-        elif self._skipped < 0 and ESC not in data and data.isascii() and 14 not in data and 15 not in data:
+        elif self._skipped < 0 and ESC not in data and data.isascii() and not any(byte in data for byte in ODD):
             return data
         out: list[bytes] = []
         at, end = 0, len(data)
@@ -111,8 +114,7 @@ class TermFilter:
             good = _valid(data, at, stop)
             control = _control(data, at, good)
             if control > at:
-                out.append(data[at:control])
-                self._shift(data[at:control])
+                out.append(self._shift(data[at:control]))
                 at = control
             if control < good:
                 return at, False
@@ -124,11 +126,10 @@ class TermFilter:
                 at += 1
         return at, False
 
-    def _shift(self, text: bytes) -> None:
-        if b"\x0e" in text or b"\x0f" in text:  # SO, SI: another character set
-            self._dirty.pop("shift", None)
-            if text.rfind(b"\x0e") > text.rfind(b"\x0f"):
-                self._dirty["shift"] = b"\x0f"
+    def _shift(self, text: bytes) -> bytes:
+        if 14 in text or 15 in text:  # SO, SI: another character set
+            self._note("shift", text.rfind(b"\x0e") > text.rfind(b"\x0f"), b"\x0f")
+        return text.replace(b"\x05", b"")
 
     # --- sequences --------------------------------------------------------------------------------------------------------
 
@@ -154,8 +155,9 @@ class TermFilter:
             return -1 if end - at < 8 else end
         if not 0x30 <= data[end] <= 0x7E:
             return at + 1  # ESC cancelled by another control: never shown alone, or it would join with what follows
+        before = self.asked
         self._escape(data[at + 1 : end + 1])
-        if data[end] != 0x5C:  # a string terminator without a string
+        if data[end] != 0x5C and (self.questions or self.asked == before):  # not a string terminator without a string
             out.append(data[at : end + 1])
         return end + 1
 
@@ -186,7 +188,8 @@ class TermFilter:
         final = data[end]
         if not 0x40 <= final <= 0x7E:
             return end  # cancelled by a control or a C1: never shown in part
-        if self._csi_passes(data[start:end], final):
+        before = self.asked
+        if self._csi_passes(data[start:end], final) and (self.questions or self.asked == before):
             out.append(b"\x1b[" + data[start : end + 1])
         return end + 1
 
@@ -205,6 +208,8 @@ class TermFilter:
         elif final in {0x68, 0x6C} and private == b"?":
             for part in digits.split(b";"):
                 if part.isdigit() and len(part) < 6:
+                    if int(part) in TYPES and final == 0x68 and not self.questions:
+                        return False
                     self._modes[int(part)] = final == 0x68
         elif final == 0x6D and not private:
             self._note("style", _styled(digits, "style" in self._dirty), b"\x1b[0m")
@@ -235,7 +240,8 @@ class TermFilter:
             self._skipped = 0
             return start
         body = data[start:stop]
-        if after > stop and len(body) <= limit and self._string_passes(kind, body):
+        before = self.asked
+        if after > stop and len(body) <= limit and self._string_passes(kind, body) and (self.questions or self.asked == before):
             out.append(b"\x1b" + kind.encode() + body + (b"\x07" if data[stop] == 0x07 else b"\x1b\\"))
         return after
 

@@ -171,3 +171,15 @@ def test_questions_are_noticed():
     quiet = TermFilter()
     quiet.feed(b"text \x1b[1m \x1b[?25l")
     assert not quiet.types()
+
+
+def test_where_nobody_reads_answers_nothing_is_asked():
+    for question in (b"\x1b[6n", b"\x1b[c", b"\x1b]11;?\x07", b"\x1bP$q q\x1b\\", b"\x1b[?2026$p", b"\x1b[18t", b"\x1b[?1003h", b"\x1b[?1000;1006h", b"\x1bZ", b"\x1b[?2004h"):
+        assert TermFilter(questions=False).feed(b"a" + question + b"b") == b"ab"
+        assert TermFilter().feed(b"a" + question + b"b") == b"a" + question + b"b"
+    assert TermFilter(questions=False).feed(b"\x1b[1mx\x1b[?25l") == b"\x1b[1mx\x1b[?25l"
+
+
+def test_enq_is_dropped():
+    assert TermFilter().feed(b"a\x05b") == b"ab"
+    assert TermFilter().feed(b"a\x05\x1b[mb") == b"a\x1b[mb"

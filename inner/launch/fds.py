@@ -1,0 +1,153 @@
+"""Descriptors that bubblewrap is given: its options in a memfd, contents, opened sources; and what of the caller's standard
+streams a box may hold itself.
+
+Options travel in a memfd (`--args`), so neither ps(1) nor /proc/1/cmdline in the box shows them. Nothing is inherited that is
+not named here: `only` closes the rest in the child. No command is known here, no process started.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from inner.errors import RunError
+from inner.frozen import TYPE_CHECKING, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from inner.bwrap import Word
+
+
+class Descriptors:
+    """Descriptors made for one start; `close` closes them all. They are numbered above 2 and not inherited by anybody else."""
+
+    def __init__(self) -> None:
+        self.open: list[int] = []
+
+    def keep(self, fd: int) -> int:
+        """Takes over a descriptor."""
+        self.open.append(fd)
+        return fd
+
+    def pipe(self) -> tuple[int, int]:
+        """A pipe (read end, write end)."""
+        ends = os.pipe2(os.O_CLOEXEC)
+        self.open.extend(ends)
+        return ends
+
+    def memory(self, content: bytes) -> int:
+        """A memfd with `content`, at its beginning."""
+        fd = self.keep(os.memfd_create("inner", os.MFD_CLOEXEC))
+        view = memoryview(content)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.lseek(fd, 0, os.SEEK_SET)
+        return fd
+
+    def drop(self, fd: int) -> None:
+        """Closes one of them now."""
+        if fd in self.open:
+            self.open.remove(fd)
+            os.close(fd)
+
+    def close(self) -> None:
+        while self.open:
+            os.close(self.open.pop())
+
+
+def resolve(words: Iterable[Word], fds: Descriptors, given: Mapping[str, int]) -> tuple[bytes, list[int]]:
+    """The text for `--args` and the descriptors it speaks of. A source that has become a symlink, or is reached through one, is
+    refused: what was checked is what is mounted."""
+    parts: list[str] = []
+    passed: list[int] = []
+    for word in words:
+        if isinstance(word, str):
+            parts.append(word)
+            continue
+        from inner.bwrap import Content, Given, Opened
+
+        if isinstance(word, Content):
+            fd = fds.memory(word.data)
+        elif isinstance(word, Opened):
+            from inner.launch.syscall import open_path
+
+            try:
+                fd = fds.keep(open_path(word.path))
+            except OSError as error:
+                linked = error.errno == errno.ELOOP
+                what = "is a symbolic link, or is reached through one" if linked else str(error.strerror).lower()
+                raise RunError(f"cannot open `{word.path}` to mount it: {what}", where=word.path) from error
+        elif isinstance(word, Given):
+            fd = given[word.name]
+        passed.append(fd)
+        parts.append(str(fd))
+    return b"".join(os.fsencode(part) + b"\0" for part in parts), passed
+
+
+def only(passed: Iterable[int]) -> None:
+    """In a child: closes every descriptor but 0, 1, 2 and `passed`, and lets those be inherited."""
+    wanted = set(passed)
+    for name in os.listdir("/proc/self/fd"):  # whatever the limit was when they were opened
+        fd = int(name)
+        if fd in wanted:
+            os.set_inheritable(fd, True)
+        elif fd > 2:
+            os.closerange(fd, fd + 1)  # that of the listing itself is closed already: no error for it
+
+
+def standard() -> None:
+    """Fills the holes in 0, 1, 2 that a caller left closed, or the next file opened would be taken for one. Reading finds the
+    end of file; writing fails with EBADF, as it would have."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)  # the lowest free number: `fd`
+
+
+@frozen
+class Stream:
+    """What a standard stream is: `kind` "tty", "pipe", "socket", "null", "file" or "other", and who it is (device and inode)."""
+
+    fd: int
+    kind: str
+    identity: tuple[int, int, int]
+
+    @property
+    def direct(self) -> bool:
+        """True when the box may hold the very descriptor. A file, a folder or a terminal may not: opening it again through
+        /proc/self/fd gives other rights, outside of every mount namespace (proc(5))."""
+        return self.kind in {"pipe", "socket", "null"}
+
+
+NULLS = {os.makedev(1, minor) for minor in (3, 5, 7, 8, 9)}  # null zero full random urandom (devices.txt)
+
+
+def stream(fd: int) -> Stream:
+    """Looks at a descriptor."""
+    st = os.fstat(fd)
+    mode = st.st_mode
+    if stat.S_ISFIFO(mode):
+        kind = "pipe"
+    elif stat.S_ISSOCK(mode):
+        kind = "socket"
+    elif stat.S_ISREG(mode):
+        kind = "file"
+    elif stat.S_ISCHR(mode):
+        kind = "tty" if os.isatty(fd) else "null" if st.st_rdev in NULLS else "other"
+    else:
+        kind = "other"
+    return Stream(fd, kind, (st.st_dev, st.st_ino, st.st_rdev))
+
+
+def reopened(source: Stream, flags: int) -> int:
+    """A description of our own for a terminal or a pipe, so that O_NONBLOCK does not become the caller's too (open(2)); -1 where
+    that is not allowed (it belongs to another user)."""
+    if source.kind not in {"tty", "pipe"}:
+        return -1
+    try:
+        return os.open(f"/proc/self/fd/{source.fd}", flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return -1
