@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 
-from inner.errors import CannotExecute, ConfigError
+from inner.errors import CannotExecute, CommandNotFound, ConfigError, RunError
 from inner.frozen import TYPE_CHECKING
 from inner.guard import guard
 from inner.host import RealHost
+from inner.plan.command import refuse_unexecutable
 
 if TYPE_CHECKING:
     import typer
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from inner.bwrap import Features
     from inner.launch.outcome import Outcome
     from inner.plan.model import Plan
+    from inner.profile.model import Profile
     from inner.request import Request
 
 
@@ -51,11 +53,11 @@ def run(request: Request) -> int:
     return _start(plan, features, host)
 
 
-def _profile(request: Request, host: RealHost):
+def _profile(request: Request, host: RealHost) -> Profile:
     from inner.profile.resolve import resolve
     from inner.settings import load
 
-    return resolve(request, load(host, no_project=request.no_project), host)
+    return resolve(request, load(host, workdir=request.workdir, no_project=request.no_project), host)
 
 
 def _args_file(request: Request) -> bytes | None:
@@ -72,4 +74,39 @@ def _args_file(request: Request) -> bytes | None:
 
 
 def _start(plan: Plan, features: Features, host: RealHost) -> int:
-    raise NotImplementedError
+    """Make what the plan needs, start the box, and tell how it ended."""
+    from inner import bwrap, ui
+    from inner.launch import supervisor
+
+    refuse_unexecutable(plan.command)
+    for text in (*plan.notices, *bwrap.limitations(plan, features)):
+        ui.warning(text)
+    words = bwrap.words(plan, features, env=host.env, filter=None)
+    outcome = supervisor.run(
+        features.path, words, plan.command, terminal=plan.terminal, timeout=plan.timeout, setuid=features.setuid
+    )
+    return _tell(plan, outcome, features)
+
+
+def _tell(plan: Plan, outcome: Outcome, features: Features) -> int:
+    from inner import ui
+
+    if outcome.reason == "setup":
+        from inner.launch.features import namespace_problem
+
+        problem = namespace_problem(features) or RunError("the box could not be made", hint="`inner run --dry-run` shows how it would be made")
+        if outcome.stderr:
+            ui.err(f"bubblewrap: {ui.safe_lines(outcome.stderr)}")
+        raise problem
+    if outcome.reason == "not-found":
+        raise CommandNotFound(f"`{plan.command[0]}` cannot be started in the box: it, or the interpreter it names, is not there")
+    if outcome.reason == "not-executable":
+        raise CannotExecute(f"`{plan.command[0]}` cannot be executed", hint=f"`chmod +x {plan.command[0]}`, or name its interpreter")
+    if outcome.reason == "timeout":
+        ui.note(f"ended after {plan.timeout:g} s: the time limit of this run")
+    if outcome.lost:
+        ui.warning(f"output was lost: {outcome.lost}")
+    if plan.summary:
+        how = f"killed by signal {outcome.signal}" if outcome.reason == "signal" else f"exit status {outcome.status}"
+        ui.note(f"`{plan.command[0]}` ended with {how} after {outcome.duration:.1f} s")
+    return outcome.status

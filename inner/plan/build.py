@@ -10,16 +10,14 @@ from inner.errors import CommandNotFound, ConfigError, RunError
 from inner.frozen import TYPE_CHECKING
 from inner.host import kind, realpath, which
 from inner.paths import BoxPath, HostPath, covers, normal
-from inner.plan import closure as toolchains
-from inner.plan import gitconfig, gitdir, mounts, shims
+from inner.plan import mounts
 from inner.plan.command import command
 from inner.plan.environment import environment
 from inner.plan.hide import Secrets
-from inner.plan.model import MIB, Bind, Copy, Data, Namespaces, Network, Plan, Symlink, Tmpfs
+from inner.plan.model import MIB, Bind, Copy, Data, Namespaces, Network, Plan, Tmpfs
 from inner.plan.project import refuse_writable, workdir
 from inner.plan.system import HOME_SIZE, RUN_SIZE, system
 from inner.profile.expand import Expander
-from inner.profile.model import INNER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +119,7 @@ def build(
     private = terminal if interactive is None else interactive and terminal
     env, notices = environment(profile, host, own=own, terminal=private, expand=box.expand, extra=extra)
     box.notices += notices
-    ordered = mounts.order(mounts.simplify(tuple(box.mounts)))
+    ordered = mounts.simplify(mounts.order(box.mounts))
     table = mounts.MountTable(ordered, host)
     _refuse_missing(box, table, line[0], path)
     return Plan(
@@ -239,7 +237,7 @@ def _toolchains(box: Box, program: str) -> tuple[str, ...]:
     if box.sandbox.toolchains == "off":
         found: tuple[str, ...] = ()
     else:
-        parts = [toolchains.closure((program,), host=box.host, base=base), toolchains.path_entries(box.host, base=base)]
+        parts: list = []
         for part in parts:
             box.mounts += part.binds
             box.mounts += part.links
@@ -308,8 +306,20 @@ def _clipboard(box: Box) -> None:
 
 
 def _masks(box: Box) -> None:
-    box.mounts += box.secrets.masks(box.mounts, box.sandbox.allow)
+    """Last: what is hidden from every box, at each place where the mounts so far would show it."""
+    so_far = mounts.order(box.mounts)
+    box.mounts += box.secrets.masks(so_far, mounts.MountTable(so_far, box.host), box.sandbox.allow)
 
 
 def _refuse_missing(box: Box, table: mounts.MountTable, name: str, path: Sequence[str]) -> None:
     """Say it before the start when the command is not in the box: the reason is known here, and only here."""
+    places = [name if name.startswith("/") else f"{box.project}/{name}"] if "/" in name else [f"{folder}/{name}" for folder in path]
+    seen = [found for place in places if (found := table.at(place)).kind in ("file", "other")]
+    if seen:
+        return
+    outside = which(box.host, name)
+    if outside is None:
+        raise CommandNotFound(f"`{name}` does not exist", hint="`inner run -- COMMAND ARGS`; commands are looked for on PATH")
+    raise CommandNotFound(
+        f"`{name}` is not in the box: outside it is `{outside}`", hint=f'`-m {outside.rpartition("/")[0]}:` shows its folder, read-only'
+    )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from inner.host import Host
     from inner.plan.model import Mount
+    from inner.plan.mounts import MountTable
     from inner.profile.model import Origin
 
 # key -> paths: below home when relative, `{run}` is /run/user/UID. Folders and files are told apart on the host.
@@ -115,29 +116,32 @@ class Secrets:
                     )
         return mounts
 
-    def masks(self, mounts: Sequence[Mount], allow: Iterable[str]) -> list[Mask]:
-        """One mask for every hidden place that a mount shows, at the place where it shows."""
+    def masks(self, mounts: Sequence[Mount], table: MountTable, allow: Iterable[str]) -> list[Mask]:
+        """One mask for every hidden place that a mount shows, at the place where it shows; `table` is that of `mounts`."""
         allowed = frozenset(allow)
-        shown = [m for m in mounts if isinstance(m, Bind) and m.kind == "dir"]
+        shown = [m for m in mounts if isinstance(m, Bind) and m.kind == "dir" and self._may_hold_any(m.src)]
         masks: dict[BoxPath, Mask] = {}
-        for path, key in self.paths.items():
+        for path, key in self.paths.items() if shown else ():
             if key and key in allowed:
-                continue
-            candidates = [m for m in shown if covers(m.src, path)]
-            if not candidates and not shown:
                 continue
             real = realpath(self._host, path)
             what = kind(self._host, real)
             if not what:
                 continue
             for mount in shown:
-                for place in {path, real}:
-                    if covers(mount.src, place) and place != mount.src and kind(self._host, place):
-                        found = self._host.lstat(place)
-                        if found is None or found.kind == "link":
-                            continue  # its target is masked where it is visible
-                        rest = place[len(mount.src.rstrip("/")) :]
-                        dest = BoxPath(mount.dest.rstrip("/") + rest)
-                        shape = "dir" if what == "dir" else "file"
-                        masks[dest] = Mask(dest, shape, why=f"hidden; `{key}` shows it" if key else "hidden")
+                if covers(mount.src, real) and real != mount.src:
+                    dest = below_box(mount, real)
+                    seen = table.at(dest, follow=False)
+                    if seen.host == real:  # else another mount hides it already
+                        why = f"hidden; `{key}` shows it" if key else "hidden from every box"
+                        masks[dest] = Mask(dest, "dir" if what == "dir" else "file", why=why)
         return list(masks.values())
+
+    def _may_hold_any(self, src: str) -> bool:
+        """Whether a folder can be above a hidden place: /usr and the like cannot."""
+        return covers(src, self._host.home) or covers(self._host.home, src) or covers(src, "/run") or covers("/run", src)
+
+
+def below_box(bind: Bind, real: str) -> BoxPath:
+    """Where the box sees the host's `real`, which `bind` shows."""
+    return BoxPath(bind.dest.rstrip("/") + real[len(bind.src.rstrip("/")) :])

@@ -94,7 +94,7 @@ def _minimal(host: Host) -> list[Mount]:
     mounts += [
         Bind(HostPath(store), BoxPath(store), why="packages of the system") for store in STORES if kind(host, store) == "dir"
     ]
-    mounts += [Dir(BoxPath("/etc")), Dir(BoxPath("/run")), Symlink("../run", BoxPath("/var/run"))]
+    mounts += [Dir(BoxPath("/etc")), Dir(BoxPath("/run")), Dir(BoxPath("/var")), Symlink("../run", BoxPath("/var/run"))]
     current = host.lstat("/run/current-system")
     if current is not None and current.kind == "link":
         mounts.append(Symlink(host.readlink("/run/current-system"), BoxPath("/run/current-system"), why="programs of NixOS"))
