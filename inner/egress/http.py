@@ -284,4 +284,3 @@ def reply(status: int, phrase: str, text: str) -> bytes:
     body = f"inner: {text}\n".encode("ascii", "replace")
     head = f"HTTP/1.1 {status} {phrase}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     return head.encode("ascii") + body
-

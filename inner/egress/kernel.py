@@ -49,9 +49,12 @@ def loopback_is_up() -> bool:
     """Whether `lo` of this network namespace is up."""
     import fcntl
 
-    with _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC) as any_socket:
-        request = bytearray(b"lo".ljust(40, b"\0"))
+    any_socket = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    request = bytearray(b"lo".ljust(40, b"\0"))
+    try:
         fcntl.ioctl(any_socket.fileno(), SIOCGIFFLAGS, request)
+    finally:
+        any_socket.close()
     return bool(int.from_bytes(request[16:18], "little") & IFF_UP)
 
 
@@ -66,10 +69,13 @@ def add_loopback_address(address: bytes) -> None:
     for kind in (IFA_LOCAL, IFA_ADDRESS):
         body += struct.pack("=HH", 4 + len(address), kind) + address
     head = struct.pack("=IHHII", 16 + len(body), RTM_NEWADDR, NLM_F_REQUEST_ACK_CREATE_REPLACE, 1, 0)
-    with _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, _socket.NETLINK_ROUTE) as netlink:
+    netlink = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, _socket.NETLINK_ROUTE)
+    try:
         netlink.settimeout(2)
         netlink.send(head + body)
         reply = netlink.recv(4096)
+    finally:
+        netlink.close()
     error = -int.from_bytes(reply[16:20], "little", signed=True)  # struct nlmsgerr
     if error:
         raise OSError(error, os.strerror(error))

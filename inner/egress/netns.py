@@ -90,8 +90,8 @@ def _inside(out: _socket.socket, child_pid: int, wanted: Sequence[Listener], add
         kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
         _join(child_pid)
         _wait_for_loopback(child_pid)
-        for one in addresses:
-            _add(address.packed(one))
+        for name in addresses:
+            _add(address.packed(name))
         batch: list[tuple[int, _socket.socket]] = []
         for number, one in enumerate(wanted):
             sock = _listen(one)
@@ -128,7 +128,7 @@ def _join(child_pid: int) -> None:
 
 
 def _wait_for_loopback(child_pid: int) -> None:
-    """bubblewrap reports its child first and brings `lo` up later. What is bound before that loses its answers."""
+    """The child is reported first by bubblewrap and `lo` brought up later. What is bound before that loses its answers."""
     until = time.monotonic() + PATIENCE
     while not kernel.loopback_is_up():
         if time.monotonic() > until or not os.path.exists(f"/proc/{child_pid}"):

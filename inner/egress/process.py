@@ -1,0 +1,148 @@
+"""The egress process: what it becomes after it was forked, what it gives up, and its conversation with the supervisor.
+
+It belongs to the host, and all the box can do is talk to its sockets. It keeps the secrets it was given in its own memory, and
+nothing else that was its parent's: no descriptor, no terminal, no variable, no folder. When it ends, the box has no network.
+"""
+
+from __future__ import annotations
+
+import os
+
+from inner.egress import kernel
+from inner.errors import InnerError
+from inner.frozen import TYPE_CHECKING, frozen
+
+if TYPE_CHECKING:
+    import signal as _signal
+    import socket as _socket
+    from collections.abc import Callable, Mapping
+    from typing import NoReturn
+
+    from inner.egress.rules import Rules
+    from inner.host import Host
+    from inner.profile.model import Credential
+else:
+    import _signal
+    import _socket
+
+CONNECTIONS = 4096
+PER_CONNECTION, RESERVE = 6, 128  # descriptors: two sockets, two pipes; and what there is besides
+MEMORY = 256 << 20  # bytes of data: a bound for the case that every other one fails
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTSTP", "SIGWINCH", "SIGCHLD", "SIGCONT")
+
+
+@frozen
+class Task:
+    """What it was forked for."""
+
+    rules: Rules
+    event_fd: int = -1
+    credentials: Mapping[str, Credential] = {}
+    host: Host | None = None
+
+
+def become(control: _socket.socket, parent: int, task: Task) -> NoReturn:
+    """Never returns. `control` says "attach PID" once, then "stop"; it is answered with "ready", or "!" and what went wrong."""
+    status = 1
+    asked = False
+    try:
+        event_fd = _alone(parent, control.fileno(), task.event_fd)
+        serve = _prepare(task, event_fd)
+        message = control.recv(64)
+        asked = True
+        if message.startswith(b"attach "):
+            serve(int(message[7:]), control)
+        status = 0
+    except InnerError as problem:
+        _tell(control, problem.message, problem.hint, wait=not asked)
+    except BaseException as problem:  # noqa: BLE001 - a forked process: nothing may return from here
+        _tell(control, f"the network process failed: {type(problem).__name__}: {problem}", "inner doctor", wait=not asked)
+    finally:
+        os._exit(status)
+
+
+def _tell(control: _socket.socket, message: str, hint: str, *, wait: bool) -> None:
+    try:
+        control.send(b"!" + message.encode("utf-8", "replace")[:2000] + b"\0" + hint.encode("utf-8", "replace")[:500])
+        if wait:
+            control.recv(64)  # a socket that is closed with something unread takes back what was sent (unix(7))
+    except OSError:
+        pass
+
+
+def _alone(parent: int, control: int, event_fd: int) -> int:
+    """Cuts what ties it to its parent. Returns the descriptor of the record."""
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
+    if os.getppid() != parent:
+        os._exit(1)
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # no ptrace, no /proc/PID/mem, no core (prctl(2))
+    _signal.set_wakeup_fd(-1)
+    for name in SIGNALS:
+        _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+    os.setsid()
+    os.chdir("/")
+    os.umask(0o077)
+    null = os.open(os.devnull, os.O_RDWR)
+    if 0 <= event_fd <= 2:
+        event_fd = os.dup(event_fd)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    for name in os.listdir("/proc/self/fd"):
+        fd = int(name)
+        if fd > 2 and fd not in (control, event_fd):
+            os.closerange(fd, fd + 1)  # that of the listing is closed already: no error for it
+    return event_fd
+
+
+def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]:
+    """All that takes time and does not need the box: imports, secrets."""
+    from inner.egress import netns, resolve
+    from inner.egress.names import Names, extra, listeners
+    from inner.egress.record import Record
+    from inner.egress.server import Server
+
+    os.environ.clear()
+    resolve.environment()
+    names = Names(task.rules)
+    wanted = listeners(task.rules, names)
+
+    def serve(child_pid: int, control: _socket.socket) -> None:
+        sockets = netns.make(child_pid, wanted, extra(task.rules))
+        limit = _limits(len(sockets))
+        server = Server(names, Record(event_fd), resolve.Resolver(), limit)
+        for one, sock in zip(wanted, sockets, strict=True):
+            if sock is not None:
+                server.listen(sock, one.kind)
+        control.setblocking(False)
+        server.watch_control(control.fileno(), lambda: _command(control, server.stop))
+        control.send(b"ready")
+        server.run()
+
+    return serve
+
+
+def _command(control: _socket.socket, stop: Callable[[], None]) -> None:
+    """Whatever the supervisor says now, it says goodbye; so it does by ending."""
+    try:
+        control.recv(64)
+    except BlockingIOError:
+        return
+    except OSError:
+        pass
+    stop()
+
+
+def _limits(listeners: int) -> int:
+    """Takes the descriptors it may have, gives up the rest. Returns how many connections that is."""
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    most = CONNECTIONS * PER_CONNECTION + RESERVE + listeners
+    soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, soft))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    return max(8, min(CONNECTIONS, (soft - RESERVE - listeners) // PER_CONNECTION))
