@@ -29,6 +29,7 @@ HEAD, RESOLVE, DIAL, OPEN, LINGER, CLOSED = range(6)
 
 # seconds
 HEAD_TIME = 15.0  # to say what is wanted
+SNIFF_TIME = 0.25  # to go on with what may be the first line of a request, or is all there is
 SETUP_TIME = 30.0  # to find the other end
 DIAL_TIME = 10.0  # for the last address of a name
 DIAL_NEXT = 2.0  # for one that is not the last
@@ -98,7 +99,10 @@ class Connection:
 
     def late(self) -> None:
         """The time for what it is doing is over."""
-        if self.phase == HEAD or (self.phase == OPEN and not self._half):
+        if self.phase == OPEN and isinstance(self.gate, Sniff) and self.gate.undecided:
+            self._pending += self.gate.hurry()
+            self._turn()
+        elif self.phase == HEAD or (self.phase == OPEN and not self._half):
             self.refuse(Refused("too slow to say what is wanted", http.reply(408, "Request Timeout", "too slow")))
         elif self.phase == DIAL and self._addresses:
             self._forget_upstream()
@@ -130,6 +134,7 @@ class Connection:
             elif not self._half:
                 self._half = True
                 self.server.clock.set(self, HALF_TIME)
+        self._pace()
         self._interest()
 
     def _pump_up(self) -> None:
@@ -143,6 +148,8 @@ class Connection:
                     return
                 if not self._send():
                     return
+            elif self._ended and isinstance(self.gate, Sniff) and self.gate.undecided and not self._deaf:
+                self._pending += self.gate.hurry()
             elif self._ended:
                 self._finish_up()
                 return
@@ -186,19 +193,19 @@ class Connection:
             if isinstance(self.gate, Proxy) and self.gate.target is not None:
                 self._take_over(self.gate)
             self._account()
-            self._pace()
+            if self.phase == HEAD and self._pending:
+                self._resolve()
         return True
 
     def _pace(self) -> None:
         """Somebody who has begun to say what he wants must come to the end of it."""
-        if self.phase == HEAD and self._pending:
-            self._resolve()
-        elif self.phase == OPEN and not self._half:
-            if self.gate.held:
-                if not self.server.clock.has(self):
-                    self.server.clock.set(self, HEAD_TIME)
-            else:
+        if self.phase == OPEN and not self._half:
+            if not self.gate.held or self._deaf:
                 self.server.clock.clear(self)
+            elif isinstance(self.gate, Sniff) and self.gate.undecided:
+                self.server.clock.start(self, SNIFF_TIME)
+            else:
+                self.server.clock.start(self, HEAD_TIME)
 
     def _take_over(self, proxy: Proxy) -> None:
         """A client of the proxy has said where it wants to go."""

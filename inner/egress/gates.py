@@ -178,12 +178,30 @@ class Plain:
 
 
 class Sniff:
-    """Any protocol on a port that the list names. What turns out to be TLS or HTTP is held to the same rules as elsewhere."""
+    """Any protocol on a port that the list names. What turns out to be TLS or HTTP is held to the same rules as elsewhere.
+
+    A few bytes may be the beginning of an HTTP request, or all that another protocol has to say: `undecided`. Then somebody has
+    to `hurry` after a moment. If it was HTTP after all, it ends there, before it could name a host.
+    """
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self._raw = bytearray()
+        self._passed = 0  # bytes of it that went on undecided
         self._gate: Gate | None = None
+
+    @property
+    def undecided(self) -> bool:
+        """It may be HTTP, or not."""
+        return self._gate is None and len(self._raw) > self._passed
+
+    def hurry(self) -> bytes:
+        """What waits to be understood, to go on as it is."""
+        if self._gate is not None:
+            return b""
+        raw = bytes(self._raw[self._passed :])
+        self._passed = len(self._raw)
+        return raw
 
     @property
     def open(self) -> bool:
@@ -192,7 +210,7 @@ class Sniff:
 
     @property
     def held(self) -> int:
-        return len(self._raw) + (self._gate.held if self._gate else 0)
+        return self._gate.held if self._gate else len(self._raw) - self._passed
 
     def feed(self, data: bytes) -> bytes:
         """As the gate would that it turns out to be."""
@@ -202,7 +220,9 @@ class Sniff:
         self._gate = self._decide()
         if self._gate is None:
             return b""
-        raw = bytes(self._raw)
+        if self._passed and not self._gate.open:
+            raise Refused("a request whose first line comes in pieces")
+        raw = bytes(self._raw[self._passed :])
         self._raw.clear()
         return self._gate.feed(raw)
 

@@ -30,7 +30,7 @@ else:
 IN = select.EPOLLIN
 HELD = 16 << 20  # bytes of clients that have not said all they want
 ACCEPTS, DATAGRAMS = 64, 64  # in one go, before others have their turn
-LOOK = 0.5  # seconds between two looks at the clock, while somebody's time runs
+LOOK = 0.05  # seconds between two looks whether the reader of the record has caught up
 STREAMS = 32  # clients of the resolver over TCP
 STREAM_TIME = 10.0  # seconds for each of them
 REPEAT = 5.0  # seconds in which the same refused name is recorded once
@@ -51,16 +51,20 @@ class Clock:
         self._where[who] = seconds
         self._queues.setdefault(seconds, {})[who] = self.now + seconds
 
-    def has(self, who: object) -> bool:
-        return who in self._where
+    def start(self, who: object, seconds: float) -> None:
+        """The same, unless just that is running already."""
+        if self._where.get(who) != seconds:
+            self.set(who, seconds)
+
+    def left(self) -> float:
+        """Seconds until somebody is late, -1 when nobody's time runs."""
+        heads = [next(iter(queue.values())) for queue in self._queues.values() if queue]
+        return max(0.0, min(heads) - time.monotonic()) if heads else -1
 
     def clear(self, who: object) -> None:
         seconds = self._where.pop(who, None)
         if seconds is not None:
             del self._queues[seconds][who]
-
-    def __len__(self) -> int:
-        return len(self._where)
 
     def due(self) -> Iterator[object]:
         """Those whose time is over, each once."""
@@ -153,12 +157,14 @@ class Server:
     def run(self) -> None:
         """Until `running` is false."""
         while self.running:
-            self.turn(LOOK if len(self.clock) else -1)
+            self.turn(self.clock.left())
 
     def turn(self, seconds: float) -> None:
         """Waits for something and does it."""
         try:
-            found = self._epoll.poll(seconds if seconds < 0 or not self.record.waiting else min(seconds, 0.05), 256)
+            if self.record.waiting:
+                seconds = LOOK if seconds < 0 else min(seconds, LOOK)
+            found = self._epoll.poll(seconds, 256)
         except InterruptedError:
             return
         self.now = self.clock.now = time.monotonic()
