@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 HELD = 40_000  # bytes that a client may send before it has said what it wants
-LINE = 8192
+LINE, METHOD = 8192, 1024  # bytes of a first line, and of its first word, while it may be HTTP
 
 
 class Refused(Exception):
@@ -233,14 +233,17 @@ class Sniff:
         if raw[0] == tls.HANDSHAKE:
             return TLS(self.target)
         line = raw.lstrip(b"\r\n\t \v\f")  # which some HTTP servers skip, so we do
+        if not line:
+            return None
         first, end, _ = line.partition(b"\n")
-        method, space, _ = first.partition(b" ")
+        size = 0
+        while size < len(first) and first[size] in http.TCHAR:
+            size += 1
+        # no method, or not what follows one; what is odd further on is left to be refused, for some server may bear with it
+        if not size or size > METHOD or first[size : size + 1] not in (b"", b" ", b"\t", b"\r"):
+            return Raw()
         if end:
             return Plain(self.target) if b"HTTP/" in first.upper() else Raw()
-        if not http.TCHAR.issuperset(method) or len(method) > 64:
-            return Raw()
-        if space and not http.CONTROL.isdisjoint(first.replace(b"\t", b"").removesuffix(b"\r")):
-            return Raw()
         if len(raw) > LINE:
             raise Refused("a first line that does not end")
         return None

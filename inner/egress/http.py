@@ -257,7 +257,7 @@ class Requests:
         if end < 0:
             if len(self._head) > LONGEST:
                 raise BadRequest("a head that is too long", 431)
-            self._hopeless()
+            self._hopeless(before)
             return b""
         head, rest = bytes(self._head[: end + 4]), bytes(self._head[end + 4 :])
         self._head.clear()
@@ -271,12 +271,15 @@ class Requests:
         self._body = Body(request.length)
         return rest
 
-    def _hopeless(self) -> None:
-        """Says no to the first line, without waiting for the rest of what is no request."""
+    def _hopeless(self, before: int) -> None:
+        """Says no to what is no request, without waiting for the rest of it."""
         line = bytes(self._head[:64])
         method = line.partition(b" ")[0]
-        if line and (not TCHAR.issuperset(method) or (len(method) > 24)) and line != b"\r":
+        if line and (not TCHAR.issuperset(method) or len(method) > 24) and line != b"\r":
             raise BadRequest("not an HTTP request")
+        new = self._head[max(0, before - 1) :]
+        if new.count(b"\n") != new.count(b"\r\n") + (new[:1] == b"\n"):
+            raise BadRequest("a line that ends without a carriage return")
 
 
 def reply(status: int, phrase: str, text: str) -> bytes:

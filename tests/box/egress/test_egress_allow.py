@@ -82,7 +82,9 @@ def test_wildcards(world):
 
 
 def test_a_named_port_speaks_anything(world):
-    done = world.python("print(say('allowed.test', b'ping', 22, end=True), say('allowed.test', b'', 22, wait=0.5))", ["allowed.test:22"])
+    done = world.python(
+        "print(say('allowed.test', b'ping', 22, end=True), say('allowed.test', b'', 22, wait=0.5))", ["allowed.test:22"]
+    )
     assert done["out"].count("SSH-2.0-world GOOD") == 2
     assert "ping" in done["out"]
 

@@ -16,8 +16,18 @@ def reached(world):
 
 
 def test_nothing_else_resolves_and_nothing_is_asked_outside(world):
-    names = ["evil.test", "allowed.test.evil.test", "xallowed.test", "sub.allowed.test", "c2VjcmV0.evil.test", "test", "a" * 63 + ".test"]
-    done = world.python(f"print([dns(n)[3] & 15 for n in {names}], [dns('allowed.test', k)[3:8] for k in (1, 28, 65)])", ["allowed.test"])
+    names = [
+        "evil.test",
+        "allowed.test.evil.test",
+        "xallowed.test",
+        "sub.allowed.test",
+        "c2VjcmV0.evil.test",
+        "test",
+        "a" * 63 + ".test",
+    ]
+    done = world.python(
+        f"print([dns(n)[3] & 15 for n in {names}], [dns('allowed.test', k)[3:8] for k in (1, 28, 65)])", ["allowed.test"]
+    )
     assert done["out"].startswith("[3, 3, 3, 3, 3, 3, 3]"), done
     assert [e["host"] for e in done["events"]] == [name.lower() for name in names]
     assert not world.seen()["seen"]
@@ -25,18 +35,23 @@ def test_nothing_else_resolves_and_nothing_is_asked_outside(world):
 
 def test_no_other_resolver_can_be_asked(world):
     done = world.python(
-        "print(dns('allowed.test', to='9.9.9.9'), dns('allowed.test', to='45.45.45.45'), say('9.9.9.9', b'x', 53))", ["allowed.test"]
+        "print(dns('allowed.test', to='9.9.9.9'), dns('allowed.test', to='45.45.45.45'), say('9.9.9.9', b'x', 53))",
+        ["allowed.test"],
     )
     assert done["out"].split() == ["b'OSError'", "b'OSError'", "b'<OSError>'"]
 
 
-@pytest.mark.parametrize("spelling", ["45.45.45.66", "755841346", "0x2d2d2d42", "055.055.055.0102", "45.2960706", "[::ffff:45.45.45.66]"])
+@pytest.mark.parametrize(
+    "spelling", ["45.45.45.66", "755841346", "0x2d2d2d42", "055.055.055.0102", "45.2960706", "[::ffff:45.45.45.66]"]
+)
 def test_addresses_in_every_spelling(world, spelling):
     done = world.box(["curl", "-sS", "-m", "3", f"http://{spelling}/"], ["allowed.test"])
     assert done["status"] in (6, 7), done
     done = world.box(["curl", "-sS", "-m", "3", "--proxy", "http://127.18.0.1:3128", f"http://{spelling}/"], ["allowed.test"])
     assert CANARY not in done["out"]
-    done = world.box(["curl", "-sS", "-m", "3", "--proxy", "http://127.18.0.1:3128", "-p", f"http://{spelling}/"], ["allowed.test"])
+    done = world.box(
+        ["curl", "-sS", "-m", "3", "--proxy", "http://127.18.0.1:3128", "-p", f"http://{spelling}/"], ["allowed.test"]
+    )
     assert CANARY not in done["out"]
     assert not reached(world)
 
@@ -246,10 +261,17 @@ def test_when_the_process_dies_the_box_has_no_network(world):
         "print(s.recv(9) if True else 0, say('127.18.0.2', b'x', 7777), say('127.18.0.2', b'x', 443), dns('allowed.test'))"
     )
     done = world.python(
-        "import builtins\n" + code.replace("s.recv(9) if True else 0", "'end'"), ["allowed.test", "allowed.test:7777"], kill_egress=0.8
+        "import builtins\n" + code.replace("s.recv(9) if True else 0", "'end'"),
+        ["allowed.test", "allowed.test:7777"],
+        kill_egress=0.8,
     )
     assert done["out"].splitlines()[0] == "b'x'"
-    assert done["out"].splitlines()[1].split() == ["end", "b'<ConnectionRefusedError>'", "b'<ConnectionRefusedError>'", "b'TimeoutError'"]
+    assert done["out"].splitlines()[1].split() == [
+        "end",
+        "b'<ConnectionRefusedError>'",
+        "b'<ConnectionRefusedError>'",
+        "b'TimeoutError'",
+    ]
 
 
 def test_the_box_sees_nothing_of_the_process(world):
