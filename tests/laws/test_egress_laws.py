@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from inner.egress import dns, http, tls
 from inner.egress.address import globally_routable, packed, text
-from inner.egress.gates import Plain, Proxy, Refused, Sniff, TLS, Target
+from inner.egress.gates import TLS, Plain, Proxy, Refused, Sniff, Target
 from inner.egress.rules import normal_host, normal_name, parse, rules
 
 TARGET = Target("a.example", 80, parse("a.example"))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from inner.egress import http
-from inner.egress.gates import HELD, Plain, Proxy, Raw, Refused, Sniff, TLS, Target, gate
+from inner.egress.gates import HELD, TLS, Plain, Proxy, Raw, Refused, Sniff, Target, gate
 from inner.egress.rules import parse, rules
 
 TARGET = Target("a.example", 80, parse("a.example"))
