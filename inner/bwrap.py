@@ -6,20 +6,24 @@ command itself travel through `--args FD`, so no ps(1) shows them and no length 
 
 from __future__ import annotations
 
-from inner.errors import ConfigError
-from inner.frozen import TYPE_CHECKING, assert_never, frozen
+from inner.errors import ConfigError, HostError
+from inner.frozen import TYPE_CHECKING, assert_never, frozen, replace
 from inner.paths import HostPath, ancestors, normal
 from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Symlink, Tmpfs
+from inner.plan.mounts import ground
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import TypeAlias
 
-    from inner.plan.model import Mount, Plan
+    from inner.plan.model import Mount, Plan, Variable
 
-OLDEST = (0, 5, 0)  # --perms; before it a file bind over a socket or a device fails
+OLDEST = (0, 5, 0)  # --perms and --clearenv
 SHM_SIZE = 512 * 1024 * 1024
 MASK_SIZE = 4096
+
+# Descriptors the launcher may have, and what tells bubblewrap about them (bwrap(1)).
+GIVEN = {"status": "--json-status-fd", "info": "--info-fd", "block": "--block-fd", "sync": "--sync-fd"}
 
 
 @frozen
@@ -32,8 +36,8 @@ class Features:
     setuid: bool = False
 
     def has(self, flag: str) -> bool:
-        """Whether this bubblewrap knows `--flag`."""
-        return flag in self.flags
+        """Whether this bubblewrap knows `--flag`, and lets us use it: as set-uid root it refuses some (parse_args_recurse)."""
+        return flag in self.flags and not (self.setuid and (flag == "size" or "overlay" in flag))
 
 
 @frozen
@@ -52,105 +56,166 @@ class Opened:
 
 @frozen
 class Given:
-    """The number of a descriptor that the launcher has under this name."""
+    """The number of a descriptor that the launcher has under this name, one of `GIVEN`."""
 
     name: str
 
 
 if TYPE_CHECKING:
     Word: TypeAlias = str | Content | Opened | Given
+    Operation: TypeAlias = tuple[Word, ...]  # a flag, the modifiers before it, and its arguments
 
 
-def words(plan: Plan, features: Features, *, env: Mapping[str, str], filter: bytes | None) -> tuple[Word, ...]:  # noqa: A002
+def words(
+    plan: Plan,
+    features: Features,
+    *,
+    env: Mapping[str, str],
+    filter: bytes | None,  # noqa: A002
+    given: Iterable[str] = (),
+) -> tuple[Word, ...]:
     """Every word between `bwrap` and the command. `env` is the host's environment, for the variables that the plan only
-    names; `filter` the seccomp program. Raises ConfigError for a word with a NUL byte.
+    names; `filter` the seccomp program; `given` the names of the launcher's descriptors to speak of.
+
+    Raises ConfigError for what bubblewrap would misread: a NUL byte, a destination that is not canonical.
     """
-    line = tuple(_words(plan, features, env, filter))
-    for word in line:
-        if isinstance(word, str) and "\0" in word:
-            raise ConfigError("a path or a variable of the box holds a NUL byte")
-    return line
+    return tuple(word for operation in operations(plan, features, env=env, filter=filter, given=given) for word in operation)
+
+
+def operations(
+    plan: Plan,
+    features: Features,
+    *,
+    env: Mapping[str, str],
+    filter: bytes | None,  # noqa: A002
+    given: Iterable[str] = (),
+) -> tuple[Operation, ...]:
+    """The same words, one element for each operation."""
+    line = [*_box(plan, features), *_environment(plan.env, env), ("--chdir", plan.cwd)]
+    if filter is not None:
+        line.append(("--seccomp", Content(filter)))
+    line += [(GIVEN[name], Given(name)) for name in given]
+    for operation in line:
+        for word in operation:
+            text = word.path if isinstance(word, Opened) else word
+            if isinstance(text, str) and "\0" in text:
+                raise ConfigError("a path or a variable of the box holds a NUL byte")
+    return tuple(line)
 
 
 def limitations(plan: Plan, features: Features) -> tuple[str, ...]:
     """What this bubblewrap cannot do of what the plan means, for people: the run goes on, weaker in these points."""
-    old = f"bubblewrap {'.'.join(map(str, features.version))}"
+    this = f"bubblewrap {'.'.join(map(str, features.version))}" + (", set-uid root," if features.setuid else "")
     found = []
     if not features.has("size"):
-        found.append(f"{old} cannot bound the box's file systems in memory: 0.7.0 or later can")
+        remedy = "without the set-uid bit it can" if features.flags & {"size"} else "0.7.0 or later can"
+        found.append(f"{this} cannot bound the box's file systems in memory: {remedy}")
     if not features.has("disable-userns") and not plan.namespaces.nested_user and plan.seccomp == "off":
-        found.append(f"{old} cannot forbid user namespaces in the box, and the system call filter is off: 0.8.0 or later can")
+        found.append(f"{this} cannot forbid user namespaces in the box, and the system call filter is off: 0.8.0 or later can")
     return tuple(found)
 
 
-def _words(plan: Plan, features: Features, env: Mapping[str, str], filter_: bytes | None) -> Iterator[Word]:
-    yield from ("--unshare-user", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "inner", "--die-with-parent")
+def _box(plan: Plan, features: Features) -> Iterator[Operation]:
+    """Everything but the environment."""
+    for name in ("user", "ipc", "uts", "cgroup-try"):
+        yield (f"--unshare-{name}",)
     if plan.namespaces.pid:
-        yield "--unshare-pid"
+        yield ("--unshare-pid",)
     if plan.namespaces.net:
-        yield "--unshare-net"
+        yield ("--unshare-net",)
     if features.has("disable-userns") and not plan.namespaces.nested_user:
-        yield "--disable-userns"
-    yield from ("--uid", str(plan.uid), "--gid", str(plan.gid), "--cap-drop", "ALL")
-    for at, mount in enumerate(plan.mounts):
-        yield from _mount(mount, plan.mounts[:at], features)
-    # Last: until here mount points are made in them.
-    for mount in sorted((m for m in plan.mounts if isinstance(m, Tmpfs) and m.mode == "ro"), key=lambda m: -len(m.dest)):
-        yield from ("--remount-ro", mount.dest)
-    if features.has("clearenv"):
-        yield "--clearenv"
-    for variable in plan.env:
-        value = env.get(variable.name) if variable.value is None else variable.value
+        yield ("--disable-userns",)
+    yield from (("--hostname", "inner"), ("--die-with-parent",))
+    yield from (("--uid", str(plan.uid)), ("--gid", str(plan.gid)), ("--cap-drop", "ALL"))
+    _refuse_misplaced(plan.mounts)
+    before: dict[str, Mount] = {}
+    for mount in plan.mounts:
+        yield from _mount(mount, before, features)
+        before[mount.dest] = mount
+    # Last, and the deepest first: until here mount points are made in them.
+    closed = [m for m in plan.mounts if isinstance(m, Dev) or (isinstance(m, Tmpfs) and m.mode == "ro")]
+    for mount in sorted(closed, key=lambda mount: -len(mount.dest)):
+        yield ("--remount-ro", mount.dest)
+    yield ("--clearenv",)
+
+
+def _environment(variables: Iterable[Variable], env: Mapping[str, str]) -> Iterator[Operation]:
+    for variable in variables:
+        value = env.get(_name(variable)) if variable.value is None else variable.value
         if value is not None:
-            yield from ("--setenv", variable.name, value)
-    yield from ("--chdir", plan.cwd)
-    if filter_ is not None:
-        yield "--seccomp"
-        yield Content(filter_)
+            yield ("--setenv", _name(variable), value)
 
 
-def _mount(mount: Mount, before: Sequence[Mount], features: Features) -> Iterator[Word]:
+def _name(variable: Variable) -> str:
+    """The variable's name; ConfigError when setenv(3) would refuse it."""
+    if not variable.name or "=" in variable.name:
+        raise ConfigError(f"`{variable.name}` cannot be the name of a variable", where=str(variable.origin))
+    return variable.name
+
+
+def _refuse_misplaced(mounts: Iterable[Mount]) -> None:
+    """Every destination is canonical, after its parents, in a root of the box's own. Whether one leads through a symlink of the
+    host was asked by `plan.mounts.scaffolding`; here the plan's own links are looked at.
+    """
+    before: dict[str, Mount] = {}
+    above: set[str] = set()
+    for mount in mounts:
+        dest = mount.dest
+        if not dest.startswith("/") or dest != normal(dest) or dest.startswith("/var/run/"):
+            raise ConfigError(f"`{dest}` is not a canonical path: bubblewrap would follow it", where=str(mount.origin))
+        if dest != "/" and "/" not in before:
+            raise ConfigError("the box has no root of its own: its first mount has to be at `/`", where=str(mount.origin))
+        if dest in above or dest in before:
+            raise ConfigError(f"`{dest}` is mounted over what was mounted before", where=str(mount.origin))
+        under = ground(before, dest)
+        if isinstance(under, (Symlink, Data)):
+            raise ConfigError(f"`{dest}` cannot be mounted: `{under.dest}` is not a folder", where=str(mount.origin))
+        before[dest] = mount
+        above.update(ancestors(dest))
+
+
+def _mount(mount: Mount, before: Mapping[str, Mount], features: Features) -> Iterator[Operation]:
     dest = mount.dest
-    if dest != normal(dest) or dest.startswith("/var/run/"):
-        raise ConfigError(f"`{dest}` is not a canonical path: bubblewrap would follow it")
     match mount:
+        case Bind(dev=True):
+            yield ("--dev-bind", mount.src, dest)
+            if mount.mode == "ro":  # there is no read-only kind of --dev-bind
+                yield ("--remount-ro", dest)
         case Bind():
-            flag = "--dev-bind" if mount.dev else "--bind" if mount.mode == "rw" else "--ro-bind"
-            if features.has("bind-fd") and not mount.dev and mount.src != "/":
-                yield flag + "-fd"
-                yield Opened(mount.src)
+            flag = "--bind" if mount.mode == "rw" else "--ro-bind"
+            if features.has("bind-fd") and features.has("ro-bind-fd") and mount.src != "/":
+                yield (flag + "-fd", Opened(mount.src), dest)
             else:
-                yield from (flag, mount.src)
-            yield dest
+                yield (flag, mount.src, dest)
         case Tmpfs():
-            yield from _sized(features, mount.size)
-            yield from ("--perms", f"{mount.perms:04o}", "--tmpfs", dest)
+            yield (*_sized(features, mount.size), "--perms", f"{mount.perms:04o}", "--tmpfs", dest)
         case Overlay():
-            raise ConfigError("mounts of mode `overlay` are not built yet")
+            if not features.has("overlay"):
+                raise HostError(
+                    f"`{dest}` is an overlay, which this bubblewrap cannot make", where=features.path, hint="0.11.0 or later can"
+                )
+            yield ("--overlay-src", mount.src)
+            yield ("--overlay", mount.upper, mount.work, dest) if mount.upper else ("--tmp-overlay", dest)
         case Mask(kind="dir"):
-            yield from _sized(features, MASK_SIZE)
-            yield from ("--perms", "0555", "--tmpfs", dest, "--remount-ro", dest)
+            yield (*_sized(features, MASK_SIZE), "--perms", "0555", "--tmpfs", dest)
+            yield ("--remount-ro", dest)
         case Mask():
-            yield from ("--perms", "0444", "--ro-bind-data")
-            yield Content(b"")
-            yield dest
+            yield ("--perms", "0444", "--ro-bind-data", Content(b""), dest)
         case Data():
             # In memory of the box's own a file is a copy: a mount for each would make the start slower.
-            own = isinstance(_under(dest, before), Tmpfs) and not any(m.dest == dest for m in before)
-            plain = own and (mount.mode == "rw" or _becomes_read_only(dest, before))
-            yield from ("--perms", f"{mount.perms:04o}", "--file" if plain else "--ro-bind-data" if mount.mode == "ro" else "--bind-data")
-            yield Content(mount.content)
-            yield dest
+            under = ground(before, dest)
+            copied = isinstance(under, Tmpfs) and under.mode == mount.mode
+            flag = "--file" if copied else "--ro-bind-data" if mount.mode == "ro" else "--bind-data"
+            yield ("--perms", f"{mount.perms:04o}", flag, Content(mount.content), dest)
         case Symlink():
-            yield from ("--symlink", mount.target, dest)
+            yield ("--symlink", mount.target, dest)
         case Dir():
-            yield from ("--perms", f"{mount.perms:04o}", "--dir", dest)
+            yield ("--perms", f"{mount.perms:04o}", "--dir", dest)
         case Proc():
-            yield from ("--proc", dest)
+            yield ("--proc", dest)
         case Dev():
-            yield from ("--dev", dest)
-            yield from _sized(features, SHM_SIZE)
-            yield from ("--perms", "1777", "--tmpfs", f"{dest}/shm", "--remount-ro", dest)
+            yield ("--dev", dest)
+            yield (*_sized(features, SHM_SIZE), "--perms", "1777", "--tmpfs", f"{dest}/shm")
         case _:
             assert_never(mount)
 
@@ -159,53 +224,47 @@ def _sized(features: Features, size: int) -> tuple[str, ...]:
     return ("--size", str(size)) if features.has("size") else ()
 
 
-def _under(path: str, before: Sequence[Mount]) -> Mount | None:
-    """The mount in whose file system `path` lies: the nearest ancestor's, the last one made there."""
-    for folder in ancestors(path):
-        for mount in reversed(before):
-            if mount.dest == folder and not isinstance(mount, (Dir, Symlink, Data)):
-                return mount
-    return None
-
-
-def _becomes_read_only(path: str, before: Sequence[Mount]) -> bool:
-    under = _under(path, before)
-    return isinstance(under, Tmpfs) and under.mode == "ro"
+# --- the same, for people -----------------------------------------------------------------------------------------------
 
 
 def paste(plan: Plan, features: Features) -> str:
-    """The same command for bash: contents come from process substitutions, variables of the host from `"$NAME"`, and the
-    system call filter is left out (it is machine code).
+    """The same command for bash: contents come from process substitutions, the host's variables from `"$NAME"`, and sources are
+    named, not opened. The system call filter, which is machine code, is left out.
     """
-    from shlex import quote
+    named = replace(features, flags=features.flags - {"bind-fd", "ro-bind-fd"})
+    fixed = replace(plan, env=tuple(variable for variable in plan.env if variable.value is not None))
+    contents: list[bytes] = []
+    lines = ["env -i " + _quoted(features.path)]
+    for operation in operations(fixed, named, env={}, filter=None):
+        text = []
+        for word in operation:
+            if isinstance(word, Content):
+                contents.append(word.data)
+                word = str(_FIRST + len(contents) - 1)  # noqa: PLW2901
+            if not isinstance(word, str):
+                raise TypeError(f"not for people: {word!r}")
+            text.append(_quoted(word))
+        lines.append(" ".join(text))
+    lines += [_reference(_name(variable)) for variable in plan.env if variable.value is None]
+    lines.append("-- " + " ".join(_quoted(word) for word in plan.command))
+    lines += [f"{_FIRST + at}< <(printf -- '{_printf(data)}')" for at, data in enumerate(contents)]
+    return " \\\n  ".join(lines)
 
-    lines: list[str] = []
-    redirects: list[str] = []
-    number = 10
-    line: list[str] = []
-    for word in words(plan, features, env=_References(), filter=None):
-        if isinstance(word, str) and word.startswith("--") and line:
-            lines.append(" ".join(line))
-            line = []
-        if isinstance(word, Content):
-            text = "".join(f"\\x{byte:02x}" if byte < 0x20 or byte > 0x7E or chr(byte) in "\\'%" else chr(byte) for byte in word.data)
-            redirects.append(f"{number}< <(printf '{text}')")
-            line.append(str(number))
-            number += 1
-        elif isinstance(word, Opened):
-            redirects.append(f"{number}<{_quoted(word.path)}")
-            line.append(str(number))
-            number += 1
-        elif isinstance(word, Given):
-            raise ConfigError("a descriptor of the launcher cannot be pasted")
-        elif word.startswith(_References.MARK):
-            line.append(f'"${word[len(_References.MARK):]}"')
-        else:
-            line.append(quote(word) if word.isprintable() else _quoted(word))
-    lines.append(" ".join(line))
-    command = " ".join(_quoted(word) for word in plan.command)
-    body = " \\\n  ".join([f"env -i {features.path}", *lines, f"-- {command}", *redirects])
-    return body
+
+_FIRST = 10  # bash keeps no descriptors of its own between here and 63
+
+
+def _reference(name: str) -> str:
+    """Words that set `name` as it is set outside, and no words when it is not."""
+    if name.isidentifier() and name.isascii():
+        return f'${{{name}+--setenv {name} "${name}"}}'
+    word = _quoted(name)  # a name that bash cannot read: set in any case, empty when it is not set outside
+    return f'--setenv {word} "$(printenv -- {word})"'
+
+
+def _printf(data: bytes) -> str:
+    """A format for printf(1), in single quotes, that prints `data`."""
+    return "".join(chr(byte) if 0x20 <= byte < 0x7F and chr(byte) not in "\\'%" else f"\\x{byte:02x}" for byte in data)
 
 
 def _quoted(word: str) -> str:
@@ -216,12 +275,3 @@ def _quoted(word: str) -> str:
         return quote(word)
     data = word.encode("utf-8", "surrogateescape")
     return "$'" + "".join(chr(b) if 0x20 <= b < 0x7F and chr(b) not in "\\'" else f"\\x{b:02x}" for b in data) + "'"
-
-
-class _References(dict[str, str]):
-    """An environment in which every variable has a mark of its name as its value."""
-
-    MARK = "\1value of "
-
-    def get(self, key: str, default: object = None) -> str:  # type: ignore[override]  # noqa: ARG002
-        return self.MARK + key

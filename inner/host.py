@@ -38,10 +38,13 @@ if TYPE_CHECKING:
         env: Mapping[str, str]
         uid: int
         gid: int
-        user: str  # login name
-        home: HostPath
-        cwd: HostPath
 
+        @property
+        def user(self) -> str: ...  # login name
+        @property
+        def home(self) -> HostPath: ...
+        @property
+        def cwd(self) -> HostPath: ...
         def lstat(self, path: str) -> Stat | None: ...
         def readlink(self, path: str) -> str: ...
         def listdir(self, path: str) -> tuple[str, ...]: ...

@@ -5,6 +5,7 @@ The answer is kept in the cache folder and used again while the file is the same
 
 from __future__ import annotations
 
+import errno
 import marshal
 import os
 import select
@@ -14,127 +15,205 @@ import time
 from inner.bwrap import OLDEST, Features
 from inner.errors import HostError
 from inner.frozen import TYPE_CHECKING
-from inner.paths import HostPath, cache_dir
+from inner.host import RealHost
+from inner.paths import HostPath, ancestors, cache_dir, covers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-TRUSTED = ("/usr/bin", "/usr/local/bin", "/bin", "/run/current-system/sw/bin", "/run/wrappers/bin")
+    from inner.host import Host
+
+USUAL = ("/usr/bin", "/usr/local/bin", "/bin", "/run/wrappers/bin", "/run/current-system/sw/bin")
 TIMEOUT = 5.0  # seconds: a bubblewrap on a file system that hangs must not hang us
-INSTALL = {"debian": "apt-get install bubblewrap", "ubuntu": "apt-get install bubblewrap", "fedora": "dnf install bubblewrap", "arch": "pacman -S bubblewrap",
-           "opensuse-tumbleweed": "zypper install bubblewrap", "alpine": "apk add bubblewrap", "nixos": "nix profile install nixpkgs#bubblewrap"}  # fmt: skip
+MOST_OUTPUT = 65536
+INSTALL = {
+    "debian": "sudo apt-get install bubblewrap",
+    "ubuntu": "sudo apt-get install bubblewrap",
+    "fedora": "sudo dnf install bubblewrap",
+    "rhel": "sudo dnf install bubblewrap",
+    "arch": "sudo pacman -S bubblewrap",
+    "opensuse": "sudo zypper install bubblewrap",
+    "suse": "sudo zypper install bubblewrap",
+    "alpine": "sudo apk add bubblewrap",
+    "gentoo": "sudo emerge sys-apps/bubblewrap",
+    "void": "sudo xbps-install bubblewrap",
+    "nixos": "nix profile install nixpkgs#bubblewrap",
+    "guix": "guix install bubblewrap",
+}
 
 
-def probe(env: Mapping[str, str]) -> Features:
-    """The bubblewrap of this host. HostError when there is none, or one that is too old."""
-    path, info = _find(env)
+def probe(env: Mapping[str, str], *, project: str = "", host: Host | None = None) -> Features:
+    """The bubblewrap of this host; never one out of `project` (the working directory when it is not named). `host` is asked which
+    distribution this is. HostError when there is none, or one that is too old.
+    """
+    path, info = _find(env, project)
     key = (path, info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
     home = env.get("HOME", "")
     cache = f"{cache_dir(env, home)}/bwrap" if home.startswith("/") or env.get("XDG_CACHE_HOME", "").startswith("/") else ""
-    known = _read(cache) if cache else None
-    if known is not None and known[0] == key:
-        return Features(HostPath(path), known[1], frozenset(known[2]), bool(info.st_mode & stat.S_ISUID))
-    version = _version(output([path, "--version"]), path)
-    flags = frozenset(word[2:] for line in output([path, "--help"]).splitlines() for word in line.split()[:1] if word.startswith("--"))
-    if cache:
-        _write(cache, (key, version, tuple(sorted(flags))))
-    return Features(HostPath(path), version, flags, bool(info.st_mode & stat.S_ISUID))
+    known = _read(cache, key) if cache else None
+    if known is None:
+        known = _ask(path, host or RealHost(env))
+        if cache:
+            _write(cache, (key, *known))
+    return Features(HostPath(path), known[0], frozenset(known[1]), bool(info.st_mode & stat.S_ISUID))
 
 
-def _find(env: Mapping[str, str]) -> tuple[str, os.stat_result]:
-    """The system's bubblewrap first; then one on PATH that nobody but root or the user could have put there."""
-    for folder in (*TRUSTED, *(entry for entry in env.get("PATH", "").split(":") if entry.startswith("/"))):
-        path = f"{folder}/bwrap"
-        try:
-            info = os.stat(path)
-            place = os.stat(folder)
-        except OSError:
-            continue
-        ours = all(part.st_uid in (0, os.getuid()) and not part.st_mode & 0o022 for part in (info, place))
-        if stat.S_ISREG(info.st_mode) and info.st_mode & 0o111 and ours:
-            return path, info
-    raise HostError("bubblewrap is not installed", hint=f"install it: `{_install()}`")
-
-
-def _install() -> str:
-    """The command that installs it here."""
-    try:
-        with open("/etc/os-release", encoding="utf-8", errors="replace") as file:
-            named = dict(line.strip().split("=", 1) for line in file if "=" in line)
-    except OSError:
-        named = {}
-    for name in (named.get("ID", ""), *named.get("ID_LIKE", "").strip('"').split()):
-        if name.strip('"') in INSTALL:
-            return INSTALL[name.strip('"')]
-    return "apt-get install bubblewrap"
-
-
-def _version(text: str, path: str) -> tuple[int, ...]:
+def _ask(path: str, host: Host) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Version and flags, from the program itself."""
+    text = _output(path, "--version")
     word = text.split()[-1] if text.split() else ""
-    parts = tuple(int(part) for part in word.split(".") if part.isdigit())
-    if not parts:
-        raise HostError(f"`{path}` does not say its version", hint=f"`{path} --version` should; install bubblewrap again")
-    if parts < OLDEST:
-        raise HostError(f"bubblewrap {word} is too old: inner needs 0.5.0 or later", where=path, hint=f"upgrade it: `{_install()}`")
-    return parts
+    version = tuple(int(part) for part in word.split(".") if part.isascii() and part.isdigit())
+    if not version:
+        raise HostError(f"`{path}` does not say its version", where=path, hint=f"install it again: `{install(host)}`")
+    if version < OLDEST:
+        raise HostError(
+            f"bubblewrap {word} is too old: inner needs 0.5.0 or later", where=path, hint=f"upgrade it: `{install(host)}`"
+        )
+    lines = [line.split() for line in _output(path, "--help").splitlines()]
+    return version, tuple(sorted({line[0][2:] for line in lines if line and line[0].startswith("--")}))
 
 
-def output(argv: Sequence[str]) -> str:
-    """Standard output and error of a short command, which runs with an empty environment and is killed after TIMEOUT."""
+def _find(env: Mapping[str, str], project: str) -> tuple[str, os.stat_result]:
+    """The first on PATH that only root could have put there, else in one of the usual places, else the user's own on PATH."""
+    named = [entry for entry in env.get("PATH", "").split(":") if entry.startswith("/")]
+    outside = project or os.getcwd()
+    if not project and covers(outside, env.get("HOME", "")):
+        outside = ""  # not a project: nobody may run in it
+    # In a user namespace without root, root's files belong to the overflow uid (user_namespaces(7)).
+    system = (0, os.stat("/usr" if os.path.isdir("/usr") else "/").st_uid)
+    passed = []
+    for owners in (system, (*system, os.getuid())):
+        for folder in (*named, *USUAL):
+            try:
+                info = os.stat(f"{folder}/bwrap")
+                if not stat.S_ISREG(info.st_mode) or not info.st_mode & 0o111:
+                    continue
+                path, place = os.path.realpath(f"{folder}/bwrap"), os.path.realpath(folder)
+                inside = outside and any(covers(outside, at) for at in (path, place, folder))
+                if not inside and _guarded(path, owners) and _guarded(place, owners):
+                    return path, info
+            except OSError:
+                continue
+            passed.append(f"{folder}/bwrap")
+    if passed:
+        raise HostError(
+            f"`{passed[0]}` is not trusted: others could have put it there, or it lies in the project",
+            where=passed[0],
+            hint=f"install bubblewrap for the whole system: `{install(RealHost(env))}`",
+        )
+    raise HostError("bubblewrap is not installed", hint=f"install it: `{install(RealHost(env))}`")
+
+
+def _guarded(path: str, owners: Sequence[int]) -> bool:
+    """Whether nobody but `owners` can replace what is at a real path: it and all above it are theirs, or sticky as /tmp is."""
+    for at, place in enumerate((path, *ancestors(path))):
+        info = os.lstat(place)
+        open_to_others = info.st_mode & 0o022 and not (at > 1 and info.st_mode & stat.S_ISVTX)
+        if info.st_uid not in owners or open_to_others:
+            return False
+    return True
+
+
+def install(host: Host) -> str:
+    """The command that installs bubblewrap on this distribution (os-release(5))."""
+    text = host.read("/etc/os-release") or host.read("/usr/lib/os-release") or b""
+    named: dict[str, str] = {}
+    for line in text.decode("utf-8", "replace").splitlines():
+        name, _, value = line.partition("=")
+        named[name.strip()] = value.strip().strip("\"'")
+    for name in (named.get("ID", ""), *named.get("ID_LIKE", "").split(), named.get("ID", "").partition("-")[0]):
+        if name in INSTALL:
+            return INSTALL[name]
+    return INSTALL["debian"]
+
+
+# --- a program that is asked -------------------------------------------------------------------------------------------
+
+
+def _output(*argv: str) -> str:
+    return _run(*argv)[1]
+
+
+def _run(*argv: str) -> tuple[int, str]:
+    """Exit status (-N: killed by signal N) and output of a short command, with an empty environment, killed after TIMEOUT."""
+    until = time.monotonic() + TIMEOUT
     read, write = os.pipe2(os.O_CLOEXEC)
     try:
-        actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, write, 1), (os.POSIX_SPAWN_DUP2, write, 2)]
+        nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
         try:
-            child = os.posix_spawn(argv[0], argv, {}, file_actions=actions)
+            both = ((os.POSIX_SPAWN_DUP2, write, 1), (os.POSIX_SPAWN_DUP2, write, 2))
+            child = os.posix_spawn(argv[0], argv, {}, file_actions=(nothing, *both))
         except OSError as problem:
-            raise HostError(f"cannot start `{argv[0]}`: {problem.strerror}") from None
+            raise HostError(f"cannot start `{argv[0]}`: {problem.strerror}", where=argv[0]) from None
         os.close(write)
         write = -1
-        text, until = b"", time.monotonic() + TIMEOUT
+        text = b""
         while select.select([read], [], [], max(0.0, until - time.monotonic()))[0]:
-            chunk = os.read(read, 65536)
-            if not chunk:
+            chunk = os.read(read, MOST_OUTPUT)
+            if not chunk or len(text) > MOST_OUTPUT:
                 break
             text += chunk
-        else:
-            os.kill(child, 9)
-        os.waitpid(child, 0)
-        return text.decode("utf-8", "replace")
+        return _wait(child, until), text.decode("utf-8", "replace")
     finally:
         os.close(read)
         if write >= 0:
             os.close(write)
 
 
-def _read(path: str) -> tuple[tuple[object, ...], tuple[int, ...], tuple[str, ...]] | None:
-    """What was kept, when it is ours alone; anything else counts as nothing."""
+def _wait(child: int, until: float) -> int:
+    """The child's status; it is killed when it has not ended by then (it may have closed its output and stayed)."""
+    pause = 0.0005
+    while time.monotonic() < until:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)
+    os.kill(child, 9)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+# --- what was learnt is kept -------------------------------------------------------------------------------------------
+
+
+def _read(path: str, key: tuple[object, ...]) -> tuple[tuple[int, ...], tuple[str, ...]] | None:
+    """What was kept of this very file, when it is ours alone; anything else counts as nothing."""
     try:
+        if not _private(os.lstat(path.rpartition("/")[0])):
+            return None
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return None
     try:
         info = os.fstat(fd)
-        if not stat.S_ISREG(info.st_mode) or info.st_uid != os.getuid() or info.st_mode & 0o022 or info.st_size > 65536:
+        if not stat.S_ISREG(info.st_mode) or not _private(info) or info.st_size > MOST_OUTPUT:
             return None
-        found = marshal.loads(os.read(fd, 65536))
-        key, version, flags = found
-        return (key, version, flags) if isinstance(key, tuple) and isinstance(version, tuple) and isinstance(flags, tuple) else None
+        found, version, flags = marshal.loads(os.read(fd, MOST_OUTPUT))  # noqa: S302 - nobody but us could write it
     except (OSError, ValueError, EOFError, TypeError):
         return None
     finally:
         os.close(fd)
+    if found != key or not isinstance(version, tuple) or not isinstance(flags, tuple):
+        return None
+    whole = all(isinstance(part, int) for part in version) and all(isinstance(flag, str) for flag in flags)
+    return (version, flags) if whole and version >= OLDEST else None
 
 
-def _write(path: str, value: tuple[object, ...]) -> None:
+def _private(info: os.stat_result) -> bool:
+    """Ours, and for nobody else to write."""
+    return info.st_uid == os.getuid() and not info.st_mode & 0o022
+
+
+def _write(path: str, value: tuple[str | int | tuple[object, ...], ...]) -> None:
     """Keep it; a cache that cannot be written is none."""
     folder, temporary = path.rpartition("/")[0], f"{path}.{os.getpid()}"
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        if os.lstat(folder).st_uid != os.getuid():
+        if not _private(os.lstat(folder)):
             return
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            os.write(fd, marshal.dumps(value))
+            os.write(fd, marshal.dumps(value))  # type: ignore[arg-type]
         finally:
             os.close(fd)
         os.rename(temporary, path)
@@ -142,36 +221,85 @@ def _write(path: str, value: tuple[object, ...]) -> None:
         pass
 
 
-def namespace_problem(features: Features) -> HostError | None:
+# --- why no box can be made --------------------------------------------------------------------------------------------
+
+CLONE_NEWUSER = 0x10000000  # linux/sched.h
+SYSCTL = "/proc/sys/kernel/unprivileged_userns_clone"  # a patch of Debian's, also in Arch's hardened kernel
+MOST = "/proc/sys/user/max_user_namespaces"  # namespaces(7)
+APPARMOR = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
+PROFILE = "/usr/share/apparmor/extra-profiles/bwrap-userns-restrict"
+
+
+def namespace_problem(features: Features, host: Host | None = None) -> HostError | None:
     """Why no box can be made here, by really trying the smallest one; None when that works. Called after a failed start."""
-    box = [features.path, "--unshare-user", "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/", "--proc", "/proc", "--", "/bin/true"]
-    text = output(box)
-    if not text.strip():
+    user = (features.path, "--unshare-user")
+    rest = ("--unshare-pid", "--unshare-net", "--ro-bind", "/", "/")
+    end = ("--", features.path, "--version")
+    strict = ("--disable-userns",) if features.has("disable-userns") else ()
+    if _run(*user, *strict, *rest, "--proc", "/proc", *end)[0] == 0:
         return None
+    works = tuple(_run(*user, *more, *end)[0] == 0 for more in (("--ro-bind", "/", "/"), (*rest, "--proc", "/proc")))
+    shown = " ".join((*user, *strict, *rest, "--proc /proc -- true"))
+    return diagnosis(host or RealHost({}), features, userns=_userns(), bare=works[0], without_strict=works[1], shown=shown)
+
+
+def diagnosis(host: Host, features: Features, *, userns: int, bare: bool, without_strict: bool, shown: str) -> HostError:
+    """The reason, from what was tried: `userns` is the errno of making a user namespace (0: it can be made), `bare` whether a box
+    without a pid namespace and a /proc works, `without_strict` whether one works that may nest; `shown` the failing command.
+    """
+    if _line(host, SYSCTL) == "0" and userns:
+        hint = "`sudo sysctl -w kernel.unprivileged_userns_clone=1`"
+        return HostError("this kernel forbids user namespaces to ordinary users", where=SYSCTL, hint=hint)
+    if userns == errno.ENOSPC or (userns and _line(host, MOST) == "0"):
+        none = _line(host, MOST) == "0"
+        what = "this kernel allows no user namespaces" if none else "all user namespaces that this kernel allows are in use"
+        return HostError(what, where=MOST, hint="`sudo sysctl -w user.max_user_namespaces=15000`")
+    if userns in (errno.EINVAL, errno.ENOSYS):
+        return HostError("this kernel was built without user namespaces", hint="boot one with CONFIG_USER_NS=y")
     if features.setuid:
-        return HostError("bubblewrap is set-uid root and still cannot make a box", where=features.path, hint="`inner doctor` has the details")
-    cases = (
-        ("/proc/sys/kernel/unprivileged_userns_clone", "0", "this kernel forbids user namespaces to ordinary users",
-         "sudo sysctl -w kernel.unprivileged_userns_clone=1"),
-        ("/proc/sys/user/max_user_namespaces", "0", "this kernel allows no user namespaces", "sudo sysctl -w user.max_user_namespaces=15000"),
-        ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "AppArmor forbids user namespaces to programs without a profile",
-         "sudo apt-get install apparmor-profiles && sudo cp /usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ && "
-         "sudo apparmor_parser -r /etc/apparmor.d/bwrap-userns-restrict"),
-    )  # fmt: skip
-    for path, bad, message, remedy in cases:
-        if _first_line(path) == bad:
-            return HostError(message, where=path, hint=f"`{remedy}`")
-    if os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv"):
         return HostError(
-            "this container does not allow boxes in it",
-            hint="start it with `--security-opt seccomp=unconfined --security-opt systempaths=unconfined` (podman: `--security-opt unmask=ALL`)",
+            "bubblewrap is set-uid root here, and still cannot make a box",
+            where=features.path,
+            hint=f"`sudo chmod u-s {features.path}`: with user namespaces it needs no set-uid bit",
         )
-    return HostError("this host does not let bubblewrap make a box", hint=f"`{' '.join(box[:-1])} true` shows what it says")
+    if _line(host, APPARMOR) == "1" and not bare:
+        name = PROFILE.rpartition("/")[2]
+        load = f"sudo ln -s {PROFILE} /etc/apparmor.d/ && sudo apparmor_parser -r /etc/apparmor.d/{name}"
+        have = "" if host.lstat(PROFILE) else "sudo apt-get install apparmor-profiles && "
+        return HostError("AppArmor forbids user namespaces to programs without a profile", where=APPARMOR, hint=f"`{have}{load}`")
+    if any(host.lstat(path) for path in ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")):
+        options = "--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined"
+        if userns or not bare:
+            return HostError("this container does not let programs make user namespaces", hint=f"`docker run {options}`")
+        what = "this container hides parts of /proc, so the kernel allows no new one in it"
+        return HostError(what, hint=f"`docker run {options}`, or `podman run --security-opt unmask=ALL`")
+    if without_strict:
+        return HostError(
+            "/proc/sys is read-only here, and user namespaces inside the box cannot be forbidden",
+            where=MOST,
+            hint="`sudo mount -o remount,rw /proc/sys`",
+        )
+    return HostError("this host does not let bubblewrap make a box", hint=f"`{shown}` shows what it says")
 
 
-def _first_line(path: str) -> str:
+def _userns() -> int:
+    """The errno of making a user namespace, in a child; 0 when that works."""
+    child = os.fork()
+    if child == 0:
+        os._exit(_errno_of_unshare())
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _errno_of_unshare() -> int:
+    """In a child of its own. `ctypes` is dear to import; by now time does not matter."""
     try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return file.readline().strip()
-    except OSError:
-        return ""
+        import ctypes
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        return 0 if libc.unshare(CLONE_NEWUSER) == 0 else ctypes.get_errno() & 0xFF
+    except (ImportError, AttributeError, OSError):
+        return 0
+
+
+def _line(host: Host, path: str) -> str:
+    return (host.read(path, 64) or b"").decode("ascii", "replace").strip()
