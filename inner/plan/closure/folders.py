@@ -136,10 +136,10 @@ def _place(walk: Walk, real: str) -> unit.Unit | None:
 
 
 def _libraries(walk: Walk, real: str) -> None:
-    """~/.tool/bin: the libraries beside it, never ~/.tool itself."""
+    """~/.tool/bin, ~/dotfiles/bin: the libraries beside it, never ~/.tool itself."""
     prefix, _, last = real.rpartition("/")
     home = walk.in_home(prefix)
-    if last in unit.BINS and home and home.startswith(".") and "/" not in home:
+    if last in unit.BINS and home:
         for name in unit.LIBRARIES:
             place = f"{prefix}/{name}"
             found = walk.stat(place)

@@ -93,7 +93,9 @@ def of_prefix(walk: Walk, prefix: str) -> Unit | None:
     if found is not None:
         return found
     if home is not None and home.startswith(".") and "/" not in home:
-        return None  # ~/.tool: a program's state, tokens and all; its libraries are found one by one
+        return None  # ~/.tool: a program's state, tokens and all; its libraries are shown one by one
+    if home is not None and ".git" in names:
+        return None  # ~/dotfiles, a checkout: more than programs
     return Unit(prefix, "installation") if any(name in names for name in LIBRARIES) else None
 
 
@@ -109,6 +111,8 @@ def _marked(walk: Walk, prefix: str, names: frozenset[str]) -> Unit | None:
         return Unit(prefix, "java")
     if "VERSION" in names and ("pkg" in names or "src" in names):
         return Unit(prefix, "go")
+    if "packages" in names and walk.stat(f"{prefix}/bin/flutter") is not None:
+        return Unit(prefix, "flutter", public=True)
     if "boot" in names and "lib" in names and "conf" in names:
         return Unit(prefix, "maven")
     if "Cellar" in names and "Homebrew" in names:
