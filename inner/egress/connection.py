@@ -29,7 +29,7 @@ HEAD, RESOLVE, DIAL, OPEN, LINGER, CLOSED = range(6)
 
 # seconds
 HEAD_TIME = 15.0  # to say what is wanted
-SNIFF_TIME = 0.25  # to go on with what may be the first line of a request, or is all there is
+SNIFF_TIME = 0.1  # to go on with what may be the first line of a request, or is all there is
 SETUP_TIME = 30.0  # to find the other end
 DIAL_TIME = 10.0  # for the last address of a name
 DIAL_NEXT = 2.0  # for one that is not the last

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 HELD = 40_000  # bytes that a client may send before it has said what it wants
+SPACE = b"\r\n\t \v\f"
 LINE, METHOD = 8192, 1024  # bytes of a first line, and of its first word, while it may be HTTP
 
 
@@ -181,27 +182,30 @@ class Sniff:
     """Any protocol on a port that the list names. What turns out to be TLS or HTTP is held to the same rules as elsewhere.
 
     A few bytes may be the beginning of an HTTP request, or all that another protocol has to say: `undecided`. Then somebody has
-    to `hurry` after a moment. If it was HTTP after all, it ends there, before it could name a host.
+    to `hurry` after a moment, and from there on nothing is held. If it was HTTP after all, it ends with its first line, before it
+    could name a host.
     """
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self._raw = bytearray()
-        self._passed = 0  # bytes of it that went on undecided
+        self._line = bytearray()  # the first line as far as it has come, without the white space that some HTTP servers skip
+        self._waiting = bytearray()
+        self._late = False
         self._gate: Gate | None = None
 
     @property
     def undecided(self) -> bool:
         """It may be HTTP, or not."""
-        return self._gate is None and len(self._raw) > self._passed
+        return self._gate is None and bool(self._waiting)
 
     def hurry(self) -> bytes:
         """What waits to be understood, to go on as it is."""
         if self._gate is not None:
             return b""
-        raw = bytes(self._raw[self._passed :])
-        self._passed = len(self._raw)
-        return raw
+        self._late = True
+        waiting = bytes(self._waiting)
+        self._waiting.clear()
+        return waiting
 
     @property
     def open(self) -> bool:
@@ -210,32 +214,32 @@ class Sniff:
 
     @property
     def held(self) -> int:
-        return self._gate.held if self._gate else len(self._raw) - self._passed
+        return self._gate.held if self._gate else len(self._waiting)
 
     def feed(self, data: bytes) -> bytes:
         """As the gate would that it turns out to be."""
         if self._gate is not None:
             return self._gate.feed(data)
-        self._raw += data
+        self._waiting += data
+        if len(self._waiting) > HELD:
+            raise Refused("too much before it is clear what is wanted")
+        self._line += data if self._line else data.lstrip(SPACE)
         self._gate = self._decide()
         if self._gate is None:
-            return b""
-        if self._passed and not self._gate.open:
+            return self.hurry() if self._late else b""
+        if self._late and not self._gate.open:
             raise Refused("a request whose first line comes in pieces")
-        raw = bytes(self._raw[self._passed :])
-        self._raw.clear()
-        return self._gate.feed(raw)
+        waiting = bytes(self._waiting)
+        self._waiting.clear()
+        self._line.clear()
+        return self._gate.feed(waiting)
 
     def _decide(self) -> Gate | None:
-        raw = bytes(self._raw)
-        if not raw:
-            return None
-        if raw[0] == tls.HANDSHAKE:
+        if not self._late and self._waiting[:1] == b"\x16":
             return TLS(self.target)
-        line = raw.lstrip(b"\r\n\t \v\f")  # which some HTTP servers skip, so we do
-        if not line:
+        if not self._line:
             return None
-        first, end, _ = line.partition(b"\n")
+        first, end, _ = bytes(self._line).partition(b"\n")
         size = 0
         while size < len(first) and first[size] in http.TCHAR:
             size += 1
@@ -244,7 +248,7 @@ class Sniff:
             return Raw()
         if end:
             return Plain(self.target) if b"HTTP/" in first.upper() else Raw()
-        if len(raw) > LINE:
+        if len(first) > LINE:
             raise Refused("a first line that does not end")
         return None
 

@@ -11,6 +11,7 @@ from inner.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import socket as _socket
+    from collections.abc import Callable
 else:
     import _socket
 
@@ -23,18 +24,43 @@ IFA_ADDRESS, IFA_LOCAL, IFA_F_NODAD = 1, 2, 2
 SCOPE_HOST = 254
 
 
-def _libc(name: str, *args: int) -> None:
+def load() -> Callable[..., None]:
+    """Finds the C library: calls of it by name, with integers; what is not 0 raises. The extension module below `ctypes` costs a
+    quarter of it to import; it is asked first, and `ctypes` where a Python has changed it."""
+    if not _CALL:
+        try:
+            import _ctypes
+
+            call, library, find = _ctypes.call_function, _ctypes.dlopen(None, 0), _ctypes.dlsym  # type: ignore[arg-type]
+            find(library, "prctl")
+            _CALL.append(lambda name, *args: int(call(find(library, name), args)))
+        except (ImportError, AttributeError, OSError):
+            _CALL.append(_by_ctypes)
+    return _libc
+
+
+_CALL: list[Callable[..., int]] = []
+
+
+def _by_ctypes(name: str, *args: int) -> int:
     import ctypes
 
-    call = getattr(ctypes.CDLL(None, use_errno=True), name)
-    if call(*args) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+    return int(getattr(ctypes.CDLL(None), name)(*args))
+
+
+def _libc(name: str, *args: int) -> None:
+    if _CALL[0](name, *args) != 0:
+        import ctypes
+
+        call = getattr(ctypes.CDLL(None, use_errno=True), name)  # once more, for the reason
+        if call(*args) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
 
 
 def prctl(option: int, value: int) -> None:
     """An option with one argument."""
-    _libc("prctl", option, value, 0, 0, 0)
+    load()("prctl", option, value, 0, 0, 0)
 
 
 def setns(fd: int, kind: int) -> None:
@@ -42,7 +68,7 @@ def setns(fd: int, kind: int) -> None:
     if hasattr(os, "setns"):  # Python 3.12
         os.setns(fd, kind)
     else:
-        _libc("setns", fd, kind)
+        load()("setns", fd, kind)
 
 
 def loopback_is_up() -> bool:

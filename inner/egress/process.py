@@ -7,6 +7,7 @@ nothing else that was its parent's: no descriptor, no terminal, no variable, no 
 from __future__ import annotations
 
 import os
+import select
 
 from inner.egress import kernel
 from inner.errors import InnerError
@@ -15,7 +16,7 @@ from inner.frozen import TYPE_CHECKING, frozen
 if TYPE_CHECKING:
     import signal as _signal
     import socket as _socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import NoReturn
 
     from inner.egress.rules import Rules
@@ -27,6 +28,7 @@ else:
 
 CONNECTIONS = 4096
 PER_CONNECTION, RESERVE = 6, 128  # descriptors: two sockets, two pipes; and what there is besides
+QUIET = 0.02  # seconds
 MEMORY = 256 << 20  # bytes of data: a bound for the case that every other one fails
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTSTP", "SIGWINCH", "SIGCHLD", "SIGCONT")
 
@@ -72,10 +74,6 @@ def _tell(control: _socket.socket, message: str, hint: str, *, wait: bool) -> No
 
 def _alone(parent: int, control: int, event_fd: int) -> int:
     """Cuts what ties it to its parent. Returns the descriptor of the record."""
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
-    if os.getppid() != parent:
-        os._exit(1)
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # no ptrace, no /proc/PID/mem, no core (prctl(2))
     _signal.set_wakeup_fd(-1)
     for name in SIGNALS:
         _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
@@ -93,34 +91,54 @@ def _alone(parent: int, control: int, event_fd: int) -> int:
         fd = int(name)
         if fd > 2 and fd not in (control, event_fd):
             os.closerange(fd, fd + 1)  # that of the listing is closed already: no error for it
+    if os.getppid() != parent:
+        os._exit(1)
     return event_fd
 
 
 def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]:
-    """All that takes time and does not need the box: imports, secrets."""
-    from inner.egress import netns, resolve
+    """All that takes time, can fail and does not need the box."""
+    from inner.egress import netns
     from inner.egress.names import Names, extra, listeners
-    from inner.egress.record import Record
-    from inner.egress.server import Server
 
-    os.environ.clear()
-    resolve.environment()
+    kernel.load()
     names = Names(task.rules)
     wanted = listeners(task.rules, names)
 
     def serve(child_pid: int, control: _socket.socket) -> None:
         sockets = netns.make(child_pid, wanted, extra(task.rules))
-        limit = _limits(len(sockets))
-        server = Server(names, Record(event_fd), resolve.Resolver(), limit)
+        # From here on the kernel accepts for us: the command of the box starts while we make ourselves ready.
+        control.send(b"ready")
+        _give_up(len(sockets))
+        if _was_short(control, sockets):
+            return
+        from inner.egress import resolve
+        from inner.egress.record import Record
+        from inner.egress.server import Server
+
+        os.environ.clear()
+        resolve.environment()
+        server = Server(names, Record(event_fd), resolve.Resolver(), _connections(len(sockets)))
         for one, sock in zip(wanted, sockets, strict=True):
             if sock is not None:
                 server.listen(sock, one.kind)
         control.setblocking(False)
         server.watch_control(control.fileno(), lambda: _command(control, server.stop))
-        control.send(b"ready")
         server.run()
 
     return serve
+
+
+def _was_short(control: _socket.socket, sockets: Iterable[_socket.socket | None]) -> bool:
+    """Waits a moment for the first who wants something. Many a box lives for two hundredths of a second and wants nothing: it
+    does not have to wait for our imports."""
+    poll = select.poll()
+    for sock in sockets:
+        if sock is not None:
+            poll.register(sock.fileno(), select.POLLIN)
+    poll.register(control.fileno(), select.POLLIN)
+    found = poll.poll(QUIET * 1000)
+    return [fd for fd, _ in found] == [control.fileno()]
 
 
 def _command(control: _socket.socket, stop: Callable[[], None]) -> None:
@@ -134,15 +152,24 @@ def _command(control: _socket.socket, stop: Callable[[], None]) -> None:
     stop()
 
 
-def _limits(listeners: int) -> int:
-    """Takes the descriptors it may have, gives up the rest. Returns how many connections that is."""
+def _connections(listeners: int) -> int:
+    """How many connections the descriptors are enough for."""
     import resource
 
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return max(8, min(CONNECTIONS, (soft - RESERVE - listeners) // PER_CONNECTION))
+
+
+def _give_up(listeners: int) -> None:
+    """Takes the descriptors it may have, gives up the rest of what it does not need. A failure ends it, and the network."""
+    import resource
+
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # no ptrace, no /proc/PID/mem, no core (prctl(2))
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     most = CONNECTIONS * PER_CONNECTION + RESERVE + listeners
     soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, soft))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    return max(8, min(CONNECTIONS, (soft - RESERVE - listeners) // PER_CONNECTION))

@@ -131,6 +131,16 @@ def early(conn: socket.socket, address: str, port: int) -> None:
     time.sleep(0.05)
 
 
+def run(asked: dict) -> object:
+    """A command in a box; with `open` in none, where everything of this world can be reached."""
+    argv = asked["argv"] if asked.get("open") else [sys.executable, f"{HERE}/inside.py", json.dumps(asked)]
+    done = subprocess.run(argv, capture_output=True, timeout=asked.get("timeout", 60) + 20, check=False, stdin=subprocess.DEVNULL)
+    out, err = (text.decode("utf-8", "replace") for text in (done.stdout, done.stderr))
+    if asked.get("open"):
+        return {"status": done.returncode, "out": out, "err": err, "events": []}
+    return {"failed": err} if done.returncode else json.loads(out)
+
+
 def main(folder: str) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
@@ -159,14 +169,7 @@ def main(folder: str) -> None:
             SEEN.clear()
             names.clear()
         else:
-            done = subprocess.run(
-                [sys.executable, f"{HERE}/inside.py", json.dumps(asked["box"])],
-                capture_output=True, timeout=asked["box"].get("timeout", 60) + 20, check=False, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-            if done.returncode:
-                answer = {"failed": done.stderr.decode("utf-8", "replace")}
-            else:
-                answer = json.loads(done.stdout)
+            answer = run(asked["box"])
         print(json.dumps(answer), flush=True)
 
 

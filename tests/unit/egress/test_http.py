@@ -177,8 +177,7 @@ def test_sniffing_that_takes_too_long():
     assert one.undecided
     assert one.hurry() == b"PING"
     assert not one.undecided
-    assert one.feed(b"MORE") == b""
-    assert one.hurry() == b"MORE"
+    assert one.feed(b"MORE") == b"MORE"  # once it is late, nothing waits any more
     assert one.feed(b"\r\n!") == b"\r\n!"
     assert one.open
     late = Sniff(NAMED)
@@ -186,6 +185,12 @@ def test_sniffing_that_takes_too_long():
     assert late.hurry() == b"GET / HT"
     with pytest.raises(Refused):
         late.feed(b"TP/1.1\r\nHost: evil.example\r\n\r\n")
+    blank = Sniff(NAMED)
+    assert blank.feed(b"\n") == b""
+    assert blank.hurry() == b"\n"
+    assert [blank.feed(b"\n") for _ in range(9000)] == [b"\n"] * 9000
+    with pytest.raises(Refused):
+        blank.feed(b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
     hello = Sniff(NAMED)
     hello.feed(b"\x16\3\1")
     assert not hello.undecided
