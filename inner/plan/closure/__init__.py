@@ -72,6 +72,7 @@ def toolchains(names: Sequence[str], *, host: Host, base: Sequence[str], writabl
     missing: list[str] = []
     for name in names:
         found = next((place for folder in path if walk.runs(place := f"{folder}/{name}")), "") if "/" not in name else ""
+        programs.again()
         if found:
             programs.program(found, f"toolchain of {name}")
         else:

@@ -41,10 +41,17 @@ class Programs:
         self.folders = tuple(folders)
         self.path: dict[str, int] = {}  # folder -> its place on the host's PATH
         self.whole = False  # all folders of PATH are in the box: a program found by name needs no more
+        self.deep = True  # look for editable installs too
         self._found: dict[str, str] = {}
         self._seen: set[str] = set()
         self._environments: set[str] = set()
         self._depth = 0
+
+    def again(self) -> None:
+        """Forget which files were read, to look deeper into those of a named program."""
+        self.deep = True
+        self._seen.clear()
+        self._environments.clear()
 
     # --- by name ---------------------------------------------------------------------------------------------------------
 

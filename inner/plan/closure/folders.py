@@ -61,7 +61,7 @@ def trusted(walk: Walk) -> tuple[Folder, ...]:
         if refused:
             walk.note(f"`{path}` is not on the box's PATH: {refused}")
         else:
-            kept[path] = Folder(real if _passing(path) else path, real)
+            kept[path] = Folder(real if _passing(walk, path) else path, real)
     walk.path_folders = frozenset(folder.real for folder in kept.values())
     return tuple(kept.values())
 
@@ -72,14 +72,14 @@ def _refused(walk: Walk, path: str, real: str) -> str:
     return walk.unsafe(real) or next((why for link in walk.links_of(path) if (why := walk.unsafe(link))), "")
 
 
-def _passing(path: str) -> bool:
+def _passing(walk: Walk, path: str) -> bool:
     """Session folders: fnm and nix-shell put folders of one session on PATH; `..` is for people."""
-    return "/.." in path or path.startswith(("/run/user/", "/tmp/", "/var/tmp/", "/dev/shm/"))  # noqa: S108 - names, not files
+    return "/.." in path or (walk.in_home(path) is None and path.startswith(("/run/user/", "/tmp/", "/var/tmp/", "/dev/shm/")))  # noqa: S108 - names, not files
 
 
 def show(programs: Programs, folders: tuple[Folder, ...]) -> tuple[str, ...]:
     """Make every folder of PATH work in the box; the box's PATH."""
-    programs.whole = True
+    programs.whole, programs.deep = True, False
     path: dict[str, None] = {}
     for folder in folders:
         for entry in _one(programs, folder):

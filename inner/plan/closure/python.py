@@ -27,7 +27,7 @@ def environment(programs: Programs, root: str, why: str) -> None:
     for path in (f"{bins}/python", f"{bins}/python3", *_home(walk.read(f"{root}/pyvenv.cfg", 1024))):
         if walk.real(path):
             programs.interpreter(path, said_by, why)
-    if not own and not programs.whole:
+    if not own and (programs.deep or place.path == real):  # not in each of a tool's many environments at every start
         editable(programs, f"{root}/lib", why)
 
 
@@ -75,5 +75,5 @@ def user_site(programs: Programs, script: str, interpreter: str, why: str) -> No
         if walk.kind(site) == "dir":
             walk.add(walk.real(site), why)
             walk.use(site)
-    if not programs.whole:
+    if programs.deep:
         editable(programs, libraries, why)

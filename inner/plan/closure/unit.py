@@ -17,6 +17,7 @@ STORES = ("/nix/store", "/gnu/store")
 ROOTS = ("/pipx/venvs/", "/uv/tools/", "/uv/python/", "/mise/installs/", "/rtx/installs/", "/.asdf/installs/",
          "/.sdkman/candidates/", "/.volta/tools/image/", "/fnm/node-versions/", "/.fnm/node-versions/")  # fmt: skip
 BINS = frozenset(("bin", "sbin", "libexec", "Scripts", "shims", "condabin"))
+UNPACKED = ("LICENSE", "COPYING", "NOTICE", "VERSION", "README", "release")  # at the top of what was one archive
 LIBRARIES = ("lib", "lib64", "libexec", "share")
 # Prefixes of many programs, relative to home: a program there brings itself, and its package, never the prefix.
 SHARED = frozenset(
@@ -94,8 +95,8 @@ def of_prefix(walk: Walk, prefix: str) -> Unit | None:
         return found
     if home is not None and home.startswith(".") and "/" not in home:
         return None  # ~/.tool: a program's state, tokens and all; its libraries are shown one by one
-    if home is not None and ".git" in names:
-        return None  # ~/dotfiles, a checkout: more than programs
+    if home is not None and (".git" in names or ("/" not in home and not any(name.startswith(UNPACKED) for name in names))):
+        return None  # ~/dotfiles, ~/tools: more than programs
     return Unit(prefix, "installation") if any(name in names for name in LIBRARIES) else None
 
 

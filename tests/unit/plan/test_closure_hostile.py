@@ -100,7 +100,7 @@ def test_a_program_that_leads_through_the_project_shows_nothing_beyond_it():
     for found in (path_entries(host(tree, f"{H}/bin"), BASE), closure(["tool"], host=host(tree, f"{H}/bin"), base=BASE)):
         assert not [s for s in sources(found) if s.startswith(f"{H}/secret")]
     tree[f"{P}/tool"] = ELF
-    assert sources(closure(["tool"], host=host({**tree, f"{H}/bin/tool": f"link:{H}/secret/bin/run"}, f"{H}/bin"), base=BASE)) == [f"{H}/secret"]
+    assert sources(closure(["tool"], host=host({**tree, f"{H}/bin/tool": f"link:{H}/secret/bin/run"}, f"{H}/bin"), base=BASE)) == [f"{H}/secret/bin/run"]
 
 
 @pytest.mark.parametrize("line", [f"#!{H}/secret/bin/run", f"#!/bin/bash\nexec {H}/secret/bin/run", f"#!/bin/bash\n'''exec' {H}/secret/bin/run x", f"#!/usr/bin/env {H}/secret/bin/run"])
@@ -113,7 +113,7 @@ def test_a_script_of_the_project_shows_nothing(line, name):
 
 def test_the_same_script_outside_the_project_does():
     tree = {f"{H}/tools/tool": ("file", f"#!{H}/secret/bin/run".encode()), f"{H}/secret/lib/x": "file"}
-    assert f"{H}/secret" in sources(closure([f"{H}/tools/tool"], host=host(tree, "/usr/bin", executable=[f"{H}/tools/tool"]), base=BASE))
+    assert f"{H}/secret/bin/run" in sources(closure([f"{H}/tools/tool"], host=host(tree, "/usr/bin", executable=[f"{H}/tools/tool"]), base=BASE))
 
 
 @pytest.mark.parametrize("target", [f"{H}/secret/bin/run", f"{H}/secret/bin/python3", f"{H}/.ssh/id_ed25519", f"{H}/.config/app/python"])
