@@ -85,7 +85,8 @@ def ground(at: Mapping[str, Mount], path: str) -> Ground | None:
 @frozen
 class Seen:
     """What is at a path of the box: `path` is canonical there; `kind` "dir", "file", "link", "other", or "" when nothing is;
-    `mode` "ro" or "rw"; `host` the host's path behind it, "" when it is the box's own; `mount` what decided.
+    `mode` that of the mount, "ro" or "rw" (permissions may forbid more); `host` the host's path behind it, "" when it is the
+    box's own; `mount` what decided.
     """
 
     path: BoxPath
@@ -119,9 +120,7 @@ class MountTable:
 
     def at(self, path: str, *, follow: bool = True) -> Seen:
         """What a process sees at an absolute path; symlinks are followed as the kernel does, the last one when `follow`."""
-        done, todo, links = "", [part for part in path.split("/") if part], 0
-        follow = follow or path.endswith(("/", "/."))  # a slash at the end asks for what a link leads to, path_resolution(7)
-        todo.reverse()
+        done, todo, links = "", _parts(path), 0
         while todo:
             part = todo.pop()
             if part == ".":
@@ -140,7 +139,7 @@ class MountTable:
             if links > MOST_LINKS:
                 return self._absent(here)
             done = "" if target.startswith("/") else done
-            todo.extend(p for p in reversed(target.split("/")) if p)
+            todo.extend(_parts(target))
         return self._entry(done or "/")
 
     def _link(self, path: str) -> str:
@@ -184,7 +183,9 @@ class MountTable:
                 return Seen(place, "link", "ro", none, mount)
             case Tmpfs():
                 return Seen(place, "dir", mount.mode, none, mount)
-            case Proc() | Dev():
+            case Proc():
+                return Seen(place, "dir", "rw", none, mount)
+            case Dev():
                 return Seen(place, "dir", "ro", none, mount)
             case _:
                 assert_never(mount)
@@ -214,9 +215,9 @@ class MountTable:
         if isinstance(under, Proc):
             name = path[len(under.dest) + 1 :]
             if _of_a_process(name):
-                return Seen(path, "other", "ro", own, mount)  # which processes there will be, nobody knows
+                return Seen(path, "other", "rw", own, mount)  # which processes there will be, nobody knows
             found = self._host.lstat("/proc/" + name)
-            return Seen(path, _shape(found.kind), "ro", own, mount) if found is not None else self._absent(path)
+            return Seen(path, _shape(found.kind), "rw", own, mount) if found is not None else self._absent(path)
         return self._absent(path)
 
 
@@ -313,6 +314,13 @@ def _wanted(mount: Mount) -> str:
     if isinstance(mount, (Bind, Mask)):
         return "dir" if mount.kind == "dir" else "file"
     return "file" if isinstance(mount, Data) else "link" if isinstance(mount, Symlink) else "dir"
+
+
+def _parts(path: str) -> list[str]:
+    """The components of `path`, the last one first; a slash at the end asks for a folder, as `.` does (path_resolution(7))."""
+    parts = [part for part in (f"{path}." if path.endswith("/") else path).split("/") if part]
+    parts.reverse()
+    return parts
 
 
 def _shape(kind: str) -> str:
