@@ -52,7 +52,8 @@ def closure(names: Sequence[str], *, host: Host, base: Sequence[str], writable: 
     walk = Walk(host, base, writable)
     programs = Programs(walk, [folder.text for folder in path_folders.trusted(walk)])
     missing = _named(programs, names)
-    return _finish(programs, tuple(folder for folder in programs.path if not walk.in_base(walk.real(folder))), missing)
+    ordered = sorted(programs.path, key=programs.path.__getitem__)
+    return _finish(programs, tuple(folder for folder in ordered if not walk.in_base(walk.real(folder))), missing)
 
 
 def path_entries(host: Host, base: Sequence[str], writable: Iterable[str] | None = None) -> Closure:

@@ -299,4 +299,4 @@ def _words(text: str, home: str, folder: str) -> list[str]:
         value = value.strip("\"' ")
         if equals and name.isidentifier() and value.startswith("/") and "$" not in value and len(value) < 1024:
             text = text.replace("${" + name + "}", value).replace("$" + name + "/", value + "/").replace(f'"${name}"', value)
-    return text.translate(BREAKS).split()
+    return text.replace('"/', "/").translate(BREAKS).split()  # "$HOME"/bin is one word

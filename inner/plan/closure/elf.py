@@ -29,7 +29,7 @@ class Needs:
 
 def needs(read: Callable[[int, int], bytes], head: bytes) -> Needs | None:
     """`read(limit, offset)` gives bytes of the file, `head` are its first 64 or more; None when it is no ELF file."""
-    if head[:4] != b"\x7fELF" or len(head) < 52:
+    if head[:4] != b"\x7fELF" or len(head) < 52 or head[4] not in (1, 2):
         return None
     try:
         return _parse(read, head)

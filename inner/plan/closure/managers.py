@@ -124,8 +124,11 @@ def pick(walk: Walk, folder: str, version: str, prefix: str = "") -> str:
     return max(fitting, key=_order, default="")
 
 
-def _order(version: str) -> list[tuple[bool, int, str]]:
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in version.replace("-", ".").split(".")]
+def _order(version: str) -> tuple[list[tuple[bool, int, str]], bool, str]:
+    """1.9 < 1.10-rc1 < 1.10."""
+    number, _, suffix = version.removeprefix("v").partition("-")
+    parts = [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in number.split(".")]
+    return parts, not suffix, suffix
 
 
 def _is_version(text: str) -> bool:

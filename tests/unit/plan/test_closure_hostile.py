@@ -7,7 +7,7 @@ from inner.plan.closure import closure, path_entries, toolchains
 
 H = "/home/user"
 P = f"{H}/project"
-ELF = ("file", b"\x7fELF" + b"\0" * 60)
+ELF = ("file", b"\x7fELF\x02\x01\x01" + b"\0" * 57)
 BASE = ("/usr",)
 SYSTEM = {"/usr/bin/env": ELF, "/usr/bin/bash": ELF, "/usr/bin/python3": ELF, "/bin": "link:usr/bin", P: "dir", f"{H}/.ssh/id_ed25519": "file", f"{H}/secret/bin/run": ELF}
 
@@ -132,7 +132,8 @@ def test_an_environment_of_the_project_brings_a_real_python():
 def test_a_version_file_of_the_project_names_no_path(version):
     root = f"{H}/.pyenv"
     tree = {f"{root}/shims/python3": ("file", b"#!/bin/bash\n"), f"{root}/versions/3.12/bin/python3": ELF, f"{H}/.pyenv/secret/bin/python3": ELF, f"{P}/.python-version": ("file", version.encode())}
-    found = closure(["python3"], host=host(tree, f"{root}/shims"), base=BASE)
+    found = closure(["python3"], host=host(tree, f"{root}/shims", executable=[f"{root}/shims/python3"]), base=BASE)
+    assert found.missing == ()
     assert not [s for s in sources(found) if "secret" in s]
     assert not any("\x1b" in note or "\0" in note or ".." in note for note in found.notes)
 
@@ -148,8 +149,10 @@ def test_a_rust_toolchain_of_the_project_names_no_path(text):
 def test_tool_versions_of_the_project_name_no_path(line):
     root = f"{H}/.asdf"
     tree = {f"{root}/shims/node": ("file", b"#!/bin/bash\n"), f"{root}/installs/nodejs/22/bin/node": ELF, f"{root}/secret/bin/node": ELF, f"{P}/.tool-versions": ("file", line.encode())}
-    found = closure(["node"], host=host(tree, f"{root}/shims"), base=BASE)
-    assert sources(found) == []
+    found = closure(["node"], host=host(tree, f"{root}/shims", executable=[f"{root}/shims/node"]), base=BASE)
+    assert (sources(found), found.missing) == ([], ())
+    tree[f"{P}/.tool-versions"] = ("file", b"nodejs 22")
+    assert sources(closure(["node"], host=host(tree, f"{root}/shims", executable=[f"{root}/shims/node"]), base=BASE)) == [f"{root}/installs"]
 
 
 def test_tokens_beside_programs_are_masked():
