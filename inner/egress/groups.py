@@ -1,0 +1,163 @@
+"""Groups of hosts in a network list: `@pip @npm @cargo @go @maven @apt` become the hosts that this machine's tools are set up to
+use (`indexes`), `@github` is a table.
+
+What was found is kept under the contents it was found in, so that a run asks no tool twice. The contents themselves may hold
+passwords: only their hash is stored.
+"""
+
+from __future__ import annotations
+
+import os
+
+from inner.egress import address
+from inner.egress.rules import HTTP, HTTPS, LAN, normal_host
+from inner.errors import ConfigError
+from inner.frozen import TYPE_CHECKING
+from inner.paths import cache_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from inner.egress.indexes import Source
+    from inner.host import Host
+
+GITHUB = (
+    "github.com", "github.com:22", "api.github.com", "codeload.github.com", "uploads.github.com",
+    "raw.githubusercontent.com", "objects.githubusercontent.com", "release-assets.githubusercontent.com",
+)  # fmt: skip
+"""Clone and push over https and ssh, the API, archives, releases. Whoever may reach these can tell anything to anybody: the
+repositories of others are on the same hosts."""
+
+TABLES = {"github": GITHUB}
+ASKED = ("pip", "npm", "cargo", "go", "maven", "apt")
+FORMAT = b"inner groups 1\0"
+LONGEST = 65536  # bytes of what is kept, and of a file that is read
+NOTHING = "the hosts of `@{0}` are not known: {0} is not set up on this machine"
+
+
+def expand(entries: Iterable[str], host: Host | None) -> tuple[str, ...]:
+    """The entries with every group replaced by its hosts, each once. Raises ConfigError."""
+    found: dict[str, None] = {}
+    for entry in entries:
+        found.update(dict.fromkeys(group(entry[1:], host) if entry.startswith("@") else (entry,)))
+    return tuple(found)
+
+
+def group(name: str, host: Host | None) -> tuple[str, ...]:
+    """The entries of one group, named without the `@`."""
+    if name in TABLES:
+        return TABLES[name]
+    if name not in ASKED:
+        known = " ".join(f"@{one}" for one in (*ASKED, *TABLES))
+        shown = name.encode("unicode_escape").decode("ascii")
+        raise ConfigError(f"`@{shown}` is a group of hosts that nobody knows", hint=known)
+    if host is None:
+        raise ConfigError(f"the hosts of `@{name}` are not known here", hint="name the hosts themselves")
+    from inner.egress.indexes import SOURCES
+
+    source = SOURCES[name]
+    texts = {path: text for path in source.files(host) if (text := host.read(path, LONGEST)) is not None}
+    key = _key(source, texts, host)
+    kept = _kept(name, key, host)
+    if kept is not None:
+        return kept
+    found = _ask(source, {path: text.decode("utf-8", "replace") for path, text in texts.items()}, host)
+    if not found:
+        raise ConfigError(NOTHING.format(name), hint="name the hosts themselves: `example.org`, `*.example.org`")
+    _keep(name, key, found, host)
+    return found
+
+
+def _ask(source: Source, texts: dict[str, str], host: Host) -> tuple[str, ...]:
+    configured, instead = source.configured(texts, host.env)
+    found = [entry(url, lan=True) for url in configured]
+    if not instead:
+        from inner.egress.tools import Tools
+
+        found += [entry(url) for url in source.default(host, Tools(host))]
+    return tuple(dict.fromkeys(one for one in found if one))
+
+
+def entry(url: str, *, lan: bool = False) -> str:
+    """The entry for an address of an index, "" when it is none. A mirror at a private address or on this machine (`lan`) was set
+    up by whoever owns the machine, and is meant."""
+    scheme, _, rest = url.partition("://")
+    authority = rest.partition("/")[0].rpartition("@")[2].partition("?")[0]
+    plain = scheme.lower().rpartition("+")[2] == "http"
+    host, colon, port = authority.rpartition(":")
+    if not colon or "]" in port:
+        host, port = authority, ""
+    name = normal_host(host)
+    if not name or (port and not (port.isdigit() and 0 < int(port) < 65536)):
+        return ""
+    number = int(port) if port else HTTP if plain else HTTPS
+    shown = f"[{name}]" if ":" in name else name
+    usual = number == (HTTP if plain else HTTPS)
+    raw = address.packed(name)
+    why = "loopback" if name == "localhost" else address.special(raw) if raw else ""
+    if why:  # only with its port, and nothing but the two kinds that a mirror can have
+        return f"{shown}:{number}" if lan and (why == "private" or name in ("localhost", "127.0.0.1", "::1")) else ""
+    return (LAN if lan and not raw else "") + (name if usual else f"{shown}:{number}")
+
+
+# --- what was found before ------------------------------------------------------------------------------------------------
+
+
+def _key(source: Source, texts: dict[str, bytes], host: Host) -> bytes:
+    """A hash of all that the answer depends on: files, variables, and the programs that may have been asked."""
+    import marshal
+
+    from inner.egress.tools import Tools
+
+    variables = sorted((n, v) for n, v in host.env.items() if n in source.variables or n.startswith("CARGO_REGISTRIES_"))
+    programs = []
+    if source.programs:
+        tools = Tools(host)
+        for program in source.programs:
+            found = host.lstat(tools.find(program))
+            programs.append((found.size, found.dev, found.ino) if found else None)
+    data = marshal.dumps((source.name, sorted(texts.items()), variables, programs, str(host.home)), 2)
+    try:
+        from _blake2 import blake2b  # `hashlib` costs ten times as much
+    except ImportError:
+        from hashlib import blake2b
+
+    return bytes(blake2b(data, digest_size=32).digest())
+
+
+def _folder(host: Host) -> str:
+    return f"{cache_dir(host.env, host.home)}/groups"
+
+
+def _kept(name: str, key: bytes, host: Host) -> tuple[str, ...] | None:
+    try:
+        fd = os.open(f"{_folder(host)}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        st = os.fstat(fd)
+        if st.st_uid != os.geteuid() or st.st_mode & 0o177022 != 0o100000:  # a regular file that nobody else can write
+            return None
+        data = os.read(fd, LONGEST)
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    if not data.startswith(FORMAT + key):
+        return None
+    return tuple(data[len(FORMAT + key) :].decode("utf-8", "replace").split("\n"))
+
+
+def _keep(name: str, key: bytes, found: tuple[str, ...], host: Host) -> None:
+    folder = _folder(host)
+    path = f"{folder}/{name}.{os.getpid()}"
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, FORMAT + key + "\n".join(found).encode("utf-8"))
+        finally:
+            os.close(fd)
+        os.rename(path, f"{folder}/{name}")
+    except OSError:
+        pass  # it is asked again next time
