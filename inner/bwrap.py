@@ -112,6 +112,11 @@ def limitations(plan: Plan, features: Features) -> tuple[str, ...]:
         found.append(f"{this} cannot bound the box's file systems in memory: {remedy}")
     if not features.has("disable-userns") and not plan.namespaces.nested_user and plan.seccomp == "off":
         found.append(f"{this} cannot forbid user namespaces in the box, and the system call filter is off: 0.8.0 or later can")
+    at = {mount.dest: mount for mount in plan.mounts}
+    for mount in plan.mounts:
+        if isinstance(mount, Data) and mount.mode == "rw" and not _copied(mount, ground(at, mount.dest)):
+            # --bind-data keeps the file in bubblewrap's own tmpfs, which no flag bounds
+            found.append(f"`{mount.dest}` can be written, and nothing but the machine's memory bounds its size")
     return tuple(found)
 
 
@@ -203,8 +208,7 @@ def _mount(mount: Mount, before: Mapping[str, Mount], features: Features) -> Ite
             yield ("--perms", "0444", "--ro-bind-data", Content(b""), dest)
         case Data():
             # In memory of the box's own a file is a copy: a mount for each would make the start slower.
-            under = ground(before, dest)
-            copied = isinstance(under, Tmpfs) and under.mode == mount.mode
+            copied = _copied(mount, ground(before, dest))
             flag = "--file" if copied else "--ro-bind-data" if mount.mode == "ro" else "--bind-data"
             yield ("--perms", f"{mount.perms:04o}", flag, Content(mount.content), dest)
         case Symlink():
@@ -218,6 +222,11 @@ def _mount(mount: Mount, before: Mapping[str, Mount], features: Features) -> Ite
             yield (*_sized(features, SHM_SIZE), "--perms", "1777", "--tmpfs", f"{dest}/shm")
         case _:
             assert_never(mount)
+
+
+def _copied(mount: Data, under: Mount | None) -> bool:
+    """Whether the file is part of `under`, in which it lies, and not a mount."""
+    return isinstance(under, Tmpfs) and under.mode == mount.mode
 
 
 def _sized(features: Features, size: int) -> tuple[str, ...]:

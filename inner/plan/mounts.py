@@ -133,7 +133,8 @@ class MountTable:
             if not target:
                 done = here
                 if todo and self._entry(here).kind != "dir":
-                    return self._absent(here + "".join("/" + p for p in reversed(todo)))
+                    rest = here + "".join("/" + p for p in reversed(todo))
+                    return self._entry(rest) if self._anyones(here) else self._absent(rest)
                 continue
             links += 1
             if links > MOST_LINKS:
@@ -153,9 +154,14 @@ class MountTable:
             return self._read_link(below(under, path))
         if isinstance(under, Dev):
             return DEV_LINKS.get(path[len(under.dest) + 1 :], "")
-        if isinstance(under, Proc) and not _of_a_process(path[len(under.dest) + 1 :]):
+        if isinstance(under, Proc) and not self._anyones(path):
             return self._read_link("/proc" + path[len(under.dest) :])
         return ""
+
+    def _anyones(self, path: str) -> bool:
+        """Whether `path` belongs to a process of the box: which there will be, and what they have open, nobody knows."""
+        under = ground(self._at, path)
+        return isinstance(under, Proc) and _of_a_process(path[len(under.dest) + 1 :])
 
     def _read_link(self, host: str) -> str:
         found = self._host.lstat(host)
@@ -215,7 +221,7 @@ class MountTable:
         if isinstance(under, Proc):
             name = path[len(under.dest) + 1 :]
             if _of_a_process(name):
-                return Seen(path, "other", "rw", own, mount)  # which processes there will be, nobody knows
+                return Seen(path, "other", "rw", own, mount)
             found = self._host.lstat("/proc/" + name)
             return Seen(path, _shape(found.kind), "rw", own, mount) if found is not None else self._absent(path)
         return self._absent(path)

@@ -11,22 +11,19 @@ import os
 import random
 import shutil
 import stat
-import subprocess
 
 import pytest
+from planned import BASE, PYTHON, plan_of, start
 
-from inner import bwrap
 from inner.errors import ConfigError
 from inner.host import RealHost
-from inner.launch.fds import Descriptors, resolve
 from inner.launch.features import probe
 from inner.paths import BoxPath, HostPath, ancestors
-from inner.plan.model import MIB, Bind, Data, Dev, Dir, Mask, Plan, Proc, Symlink, Tmpfs
+from inner.plan.model import MIB, Bind, Data, Dir, Mask, Symlink, Tmpfs
 from inner.plan.mounts import MountTable, below, ground, order, scaffolding, simplify
 
 pytestmark = pytest.mark.box
 
-PYTHON = "/usr/bin/python3"
 ASKED = """\
 import os, stat, sys
 def kind(path, look):
@@ -53,46 +50,12 @@ def one(path):
     return kind(path, os.lstat), what, os.path.realpath(path), info.st_dev, info.st_ino, content, tried(os.utime, path), tried(write, path, what)
 print(repr([one(path) for path in eval(sys.stdin.read())]))
 """
+ASK = (PYTHON, "-I", "-S", "-c", ASKED)
 EACCES, EROFS = 13, 30
-
-BASE = (
-    Tmpfs(BoxPath("/"), 4 * MIB, 0o755, "ro"),
-    Bind(HostPath("/usr"), BoxPath("/usr")),
-    *(Symlink(os.readlink("/" + name), BoxPath("/" + name)) for name in ("bin", "lib", "lib64") if os.path.islink("/" + name)),
-    *(Bind(HostPath("/" + name), BoxPath("/" + name)) for name in ("bin", "lib", "lib64") if not os.path.islink("/" + name) and os.path.isdir("/" + name)),
-    Proc(),
-    Dev(),
-)  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def features():
     return probe({"PATH": "/usr/bin"})
-
-
-def plan_of(mounts, command=(PYTHON, "-I", "-S", "-c", ASKED), **more):
-    more = {"env": (), "cwd": BoxPath("/"), "home": BoxPath("/"), "project": HostPath("/"), **more}
-    return Plan(profile="test", command=command, mounts=tuple(mounts), **more)
-
-
-def start(plan, features, stdin=b"", words=None):
-    """Runs it; `.made` says whether the box came into being, from bubblewrap's status, not from its wording."""
-    descriptors = Descriptors()
-    try:
-        words = bwrap.words(plan, features, env={}, filter=None) if words is None else words
-        text, passed = resolve(words, descriptors, {})
-        args = descriptors.memory(text)
-        reader, writer = descriptors.pipe()
-        argv = [features.path, "--args", str(args), "--json-status-fd", str(writer), "--", *plan.command]
-        done = subprocess.run(argv, input=stdin, capture_output=True, env={}, pass_fds=(*passed, args, writer), timeout=30)
-        descriptors.drop(writer)
-        status = b""
-        while piece := os.read(reader, 4096):
-            status += piece
-        done.made = b"exit-code" in status
-        return done
-    finally:
-        descriptors.close()
 
 
 # --- random hosts, random mounts ----------------------------------------------------------------------------------------
@@ -187,7 +150,7 @@ def random_plan(dice, root, host):
 
 
 def questions(dice, mounts, root):
-    paths = {"/", "/t", "/dev/shm", "/dev/stdin/x", "/dev/null", "/dev/ptmx", "/usr/bin", "/proc/keys", "/proc/nothing"}
+    paths = {"/", "/t", "/dev/shm", "/dev/stdin", "/dev/null", "/dev/ptmx", "/usr/bin", "/proc/keys", "/proc/nothing"}
     for mount in mounts:
         if mount.dest.startswith(("/t", "/dev/", "/proc/")):
             paths.update((mount.dest, *ancestors(mount.dest)))
@@ -239,7 +202,7 @@ def test_the_model_says_what_the_kernel_says(seed, tmp_path, features):
         ordered, refused = random_plan(dice, root, host)
         table, predicted = MountTable(ordered, host), set(scaffolding(ordered, host))
         paths = questions(dice, ordered, root)
-        done = start(plan_of(ordered), features, repr(paths).encode())
+        done = start(plan_of(ordered, ASK), features, repr(paths).encode())
         where = f"seed {seed}.{number}: "
         if done.returncode or not done.made:
             problems.append(f"{where}{done.stderr.decode()} {ordered[8:]}")
@@ -260,7 +223,7 @@ def test_the_model_says_what_the_kernel_says(seed, tmp_path, features):
             os.mkdir(root, 0o755)
             grow(random.Random(f"{seed}.{number}"), root)
             try:
-                if start(plan_of(mounts), features, b"[]").made:
+                if start(plan_of(mounts, ASK), features, b"[]").made:
                     problems.append(f"{where}refused {error.message}, but bubblewrap does it: {mounts[8:]}")
             except ConfigError:
                 pass  # refused by `words` as well
