@@ -112,11 +112,10 @@ def limitations(plan: Plan, features: Features) -> tuple[str, ...]:
         found.append(f"{this} cannot bound the box's file systems in memory: {remedy}")
     if not features.has("disable-userns") and not plan.namespaces.nested_user and plan.seccomp == "off":
         found.append(f"{this} cannot forbid user namespaces in the box, and the system call filter is off: 0.8.0 or later can")
-    at = {mount.dest: mount for mount in plan.mounts}
-    for mount in plan.mounts:
-        if isinstance(mount, Data) and mount.mode == "rw" and not _copied(mount, ground(at, mount.dest)):
-            # --bind-data keeps the file in bubblewrap's own tmpfs, which no flag bounds
-            found.append(f"`{mount.dest}` can be written, and nothing but the machine's memory bounds its size")
+    at: dict[str, Mount] = {mount.dest: mount for mount in plan.mounts}
+    # --bind-data keeps the file in bubblewrap's own tmpfs, which no flag bounds.
+    files = (m for m in plan.mounts if isinstance(m, Data) and m.mode == "rw" and not _copied(m, ground(at, m.dest)))
+    found += [f"`{file.dest}` can be written, and nothing but the machine's memory bounds its size" for file in files]
     return tuple(found)
 
 

@@ -135,7 +135,7 @@ def test_a_source_swapped_for_a_link_after_the_check_gains_nothing(features, tmp
     (tmp_path / "aside").rename(source)
     # where bubblewrap opens the path itself, the swap is the attacker's
     assert shell("cat /p/name", without(features, "bind-fd"), bind, before=swap) == "secret"
-    with pytest.raises((RunError, AssertionError), match="symbolic link|dirfd"):  # and one that is a link already is not mounted
+    with pytest.raises((RunError, AssertionError), match=r"symbolic link|dirfd"):  # and one that is a link already is not mounted
         shell("true", features, bind)
     with pytest.raises(RunError, match="symbolic link"):
         shell("true", features, Bind(f"{source}/name", "/n", kind="file"))
@@ -193,7 +193,7 @@ def test_a_pasted_command_does_the_same_whatever_the_names_are(name, features, t
     data = os.fsencode(name) + bytes(range(256)) + b"%d \\n 'x'"
     plan = plan_of(
         (*BASE, Bind(src, BoxPath(f"/{name}")), Data(BoxPath("/data"), data), Data(BoxPath("/dash"), b"-e x"), Symlink(name, BoxPath("/link")), Mask(BoxPath("/none"), "file")),
-        ("/usr/bin/env", "bash", "-c", f'cat "$1/file" /data; cat < /dash; readlink -n /link; printf %s "$VALUE" "${{TERM-unset}}" "${{GONE-unset}}" "$odd"; wc -c < /none; ls', "sh", f"/{name}"),
+        ("/usr/bin/env", "bash", "-c", 'cat "$1/file" /data; cat < /dash; readlink -n /link; printf %s "$VALUE" "${TERM-unset}" "${GONE-unset}" "$odd"; wc -c < /none; ls', "sh", f"/{name}"),
         env=(Variable("VALUE", name), Variable("TERM", None), Variable("GONE", None), Variable("odd", None)),
     )  # fmt: skip
     text = paste(plan, features)

@@ -2,7 +2,7 @@
 
 import itertools
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inner.bwrap import Features, words
@@ -49,6 +49,7 @@ def accepted(ordered):
     return True
 
 
+@settings(database=None, deadline=None)
 @given(lists)
 def test_order_puts_parents_first_loses_no_place_and_changes_nothing_twice(some):
     ordered = order(some)
@@ -57,6 +58,7 @@ def test_order_puts_parents_first_loses_no_place_and_changes_nothing_twice(some)
     assert [m.dest for m in ordered if any(later.dest in ancestors(m.dest) for later in ordered[ordered.index(m) + 1 :])] == []
 
 
+@settings(database=None, deadline=None)
 @given(lists)
 def test_simplify_changes_nothing_that_can_be_seen(some):
     ordered = order(some)
@@ -73,6 +75,7 @@ def test_simplify_changes_nothing_that_can_be_seen(some):
             assert (one.path, one.kind, one.mode, one.host, one.hidden) == (other.path, other.kind, other.mode, other.host, other.hidden), path
 
 
+@settings(database=None, deadline=None)
 @given(lists)
 def test_mount_points_are_made_only_behind_writable_binds_and_only_where_nothing_is(some):
     ordered = order(some)
@@ -84,6 +87,7 @@ def test_mount_points_are_made_only_behind_writable_binds_and_only_where_nothing
         assert len(set(made)) == len(made)
 
 
+@settings(database=None, deadline=None)
 @given(lists)
 def test_no_answer_names_a_host_path_that_no_bind_covers(some):
     ordered = order(some)
@@ -97,6 +101,7 @@ def test_no_answer_names_a_host_path_that_no_bind_covers(some):
             assert not found.host
 
 
+@settings(database=None, deadline=None)
 @given(lists)
 def test_words_say_the_mounts_in_order_and_close_what_is_read_only_at_the_end(some):
     ordered = simplify(order(some))
