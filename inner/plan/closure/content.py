@@ -74,6 +74,8 @@ class Programs:
 
         folder = found.rpartition("/")[0]
         shim = managers.resolve(self, found)
+        if shim is None and found.endswith("/rustup"):
+            managers.show_rustup(self.walk)
         if shim is None:
             self.path.setdefault(folder, self.place(folder))
             self.program(found, why)
@@ -97,8 +99,10 @@ class Programs:
             return
         self._depth += 1
         try:
+            loose = real.rpartition("/")[0] in walk.path_folders
             if not walk.shown(real) and not walk.is_own(real):
                 place = unit.of_file(walk, real)
+                loose = place.what in unit.LOOSE
                 if not walk.add(place.path, why, public=place.public) and place.path != real:
                     walk.add(real, why)
             if walk.shown(real):
@@ -108,7 +112,8 @@ class Programs:
                 self._environment(real, why)
             if real not in self._seen:
                 self._seen.add(real)
-                self._content(real, why)
+                if self.deep or loose or not walk.in_base(real):
+                    self._content(real, why, libraries=self.deep or loose)
         finally:
             self._depth -= 1
 
@@ -154,13 +159,16 @@ class Programs:
 
     # --- what is in a file -----------------------------------------------------------------------------------------------
 
-    def _content(self, real: str, why: str) -> None:
+    def _content(self, real: str, why: str, *, libraries: bool = True) -> None:
+        """`libraries`: an ELF file's too; where a whole installation is shown they came with it."""
         walk = self.walk
+        if self._depth > 1 and walk.in_base(real):
+            return  # an interpreter of the system
         head = walk.read(real, HEAD)
         if head[:2] == b"#!":
             self._script(real, head, why)
         elif head[:4] == b"\x7fELF":
-            if not walk.in_base(real) and not walk.is_own(real):
+            if libraries and not walk.in_base(real) and not walk.is_own(real):
                 self._binary(real, head, why)
         elif head and b"\0" not in head and not walk.in_base(real) and not walk.is_own(real):
             self._wrapper(real, head, why)  # no magic number: execvp(3) hands it to the shell

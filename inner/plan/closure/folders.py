@@ -180,13 +180,6 @@ def _follow(programs: Programs, real: str, *, links_only: bool = False) -> None:
         rust = rust or name == "rustup" or walk.real(path).endswith("/rustup")
         programs.program(path, f"toolchain of {name}")
     if rust:
-        _rustup(walk)
+        from inner.plan.closure import managers
 
-
-def _rustup(walk: Walk) -> None:
-    from inner.plan.closure import managers
-
-    home = managers.rustup_home(walk)
-    if walk.kind(home) == "dir":
-        walk.add(walk.real(home), "toolchain of rustup")
-        walk.use(home)
+        managers.show_rustup(walk)

@@ -256,6 +256,14 @@ def rustup_home(walk: Walk) -> str:
     return home.rstrip("/") if home.startswith("/") else f"{walk.home}/.rustup"
 
 
+def show_rustup(walk: Walk) -> None:
+    """All toolchains, with the settings by which rustup's proxies choose one."""
+    home = rustup_home(walk)
+    if walk.kind(home) == "dir" and not walk.led_by_own(home):
+        walk.add(walk.real(home), "toolchain of rustup")
+        walk.use(home)
+
+
 def _is_rustup(walk: Walk, found: str, folder: str) -> bool:
     """A proxy is a link to rustup, or the same file (rustup made hard links for years)."""
     real = walk.real(found)

@@ -17,6 +17,7 @@ STORES = ("/nix/store", "/gnu/store")
 ROOTS = ("/pipx/venvs/", "/uv/tools/", "/uv/python/", "/mise/installs/", "/rtx/installs/", "/.asdf/installs/",
          "/.sdkman/candidates/", "/.volta/tools/image/", "/fnm/node-versions/", "/.fnm/node-versions/")  # fmt: skip
 BINS = frozenset(("bin", "sbin", "libexec", "Scripts", "shims", "condabin"))
+LOOSE = ("single file", "application folder")  # what may have its libraries elsewhere
 UNPACKED = ("LICENSE", "COPYING", "NOTICE", "VERSION", "README", "release")  # at the top of what was one archive
 LIBRARIES = ("lib", "lib64", "libexec", "share")
 # Prefixes of many programs, relative to home: a program there brings itself, and its package, never the prefix.

@@ -12,7 +12,7 @@ from inner.paths import ancestors, cache_dir, covers, normal, state_dir
 from inner.plan.hide import ALWAYS, KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from inner.host import Host, Stat
 
@@ -39,7 +39,8 @@ PRIVATE = frozenset(
 PRIVATE_BELOW = {"etc": ("npmrc", "pip.conf")}  # npm's global configuration: PREFIX/etc/npmrc
 
 MOST_LINKS = 40  # ELOOP, path_resolution(7)
-MOST_DEEP = 64  # folders in a path
+MOST_DEEP = 64  # folders above what is shown
+MOST_PARTS = 128  # of a path that is followed
 MOST_BINDS = 48  # bubblewrap's start is quadratic in mounts
 MOST_QUESTIONS = 4000  # of lstat and read: some ten milliseconds at the worst
 MOST_FOLDER = 1 << 20  # bytes of a folder itself: one with tens of thousands of names is not a folder of programs
@@ -67,6 +68,8 @@ class Walk:
         self._names: dict[str, tuple[str, ...]] = {}
         self._reals: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._safe: dict[str, str] = {}
+        self._based: dict[str, bool] = {}
+        self._owned: dict[str, bool] = {}
         self.own = self.writable | {self._checkout(path) for path in self.writable}
         self._inner = (state_dir(host.env, self.home), cache_dir(host.env, self.home))
 
@@ -90,10 +93,17 @@ class Walk:
         return known[0]
 
     def _follow(self, path: str) -> tuple[str, tuple[str, ...]]:
-        done, todo, links = "", [part for part in path.split("/") if part], 0
-        todo.reverse()
-        passed: list[str] = []
+        above, _, name = path.rpartition("/")
+        known = self._reals.get(above)
+        if known is not None and known[0] and name not in ("", ".", ".."):
+            done, todo, passed = known[0].rstrip("/"), [name], list(known[1])
+        else:
+            done, todo, passed = "", [part for part in path.split("/") if part], []
+            todo.reverse()
+        links = len(passed)
         while todo:
+            if len(todo) > MOST_PARTS:
+                return "", ()
             part = todo.pop()
             if part == ".":
                 continue
@@ -154,11 +164,17 @@ class Walk:
 
     def in_base(self, path: str) -> bool:
         """Whether the box shows `path` in any case."""
-        return path in self.base or any(above in self.base for above in ancestors(path))
+        known = self._based.get(path)
+        if known is None:
+            known = self._based[path] = _under(path, self.base)
+        return known
 
     def is_own(self, path: str) -> bool:
         """Whether `path` is in the project or its repository: nothing there is believed."""
-        return path in self.own or any(above in self.own for above in ancestors(path))
+        known = self._owned.get(path)
+        if known is None:
+            known = self._owned[path] = _under(path, self.own)
+        return known
 
     def led_by_own(self, path: str) -> bool:
         """Whether a link of the project decides where `path` ends: whoever writes there may have chosen any place."""
@@ -166,9 +182,7 @@ class Walk:
 
     def shown(self, path: str) -> bool:
         """Whether the box will show the real `path`."""
-        if path in self.base or path in self.binds or path in self.writable:
-            return True
-        return any(above in self.base or above in self.binds or above in self.writable for above in ancestors(path))
+        return self.in_base(path) or _under(path, self.binds) or (self.is_own(path) and _under(path, self.writable))
 
     def in_home(self, path: str) -> str | None:
         """`path` relative to home, "" for home itself, None outside."""
@@ -272,6 +286,15 @@ class Walk:
         found = self.stat(path)
         if found is not None and found.kind in ("dir", "file"):
             self.masks[path] = found.kind
+
+
+def _under(path: str, places: Container[str]) -> bool:
+    """Whether `path`, normal and absolute, is one of `places` or lies below one."""
+    while path:
+        if path in places:
+            return True
+        path = path.rpartition("/")[0]
+    return "/" in places
 
 
 def _hides(home: str) -> bool:
