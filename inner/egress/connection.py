@@ -284,13 +284,17 @@ class Connection:
         else:
             self.server.resolver.ask(target.name, self.server.now, self._resolved)
 
+    def _port(self) -> int:
+        """The port of the other end."""
+        return self.target.port if self.target is not None else 0
+
     def _resolved(self, answer: Answer) -> None:
         if self.phase != RESOLVE or self.target is None:
             return  # gone in the meantime
         found, why = answer
         usable = []
         for raw in found:
-            refusal = self.server.rules.refuses_address(raw, self.target.port, self.target.entry)
+            refusal = self.server.rules.refuses_address(raw, self._port(), self.target.entry)
             if not refusal:
                 usable.append(raw)
             elif not address.synthesised(raw):
@@ -312,7 +316,7 @@ class Connection:
             family = _socket.AF_INET if len(raw) == 4 else _socket.AF_INET6
             try:
                 sock = _socket.socket(family, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
-                code = sock.connect_ex((address.text(raw), self.target.port))
+                code = sock.connect_ex((address.text(raw), self._port()))
             except OSError as error:
                 problem = error.strerror or "cannot connect"
                 continue

@@ -72,7 +72,7 @@ def _ask(source: Source, texts: dict[str, str], host: Host) -> tuple[str, ...]:
     configured, instead = source.configured(texts, host.env)
     found = [entry(url, lan=True) for url in configured]
     if not instead:
-        from inner.egress.tools import Tools
+        from inner.tools import Tools
 
         found += [entry(url) for url in source.default(host, Tools(host))]
     return tuple(dict.fromkeys(one for one in found if one))
@@ -107,7 +107,7 @@ def _key(source: Source, texts: dict[str, bytes], host: Host) -> bytes:
     """A hash of all that the answer depends on: files, variables, and the programs that may have been asked."""
     import marshal
 
-    from inner.egress.tools import Tools
+    from inner.tools import Tools
 
     variables = sorted((n, v) for n, v in host.env.items() if n in source.variables or n.startswith("CARGO_REGISTRIES_"))
     programs = []

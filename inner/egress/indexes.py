@@ -14,8 +14,8 @@ from inner.frozen import TYPE_CHECKING, frozen
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inner.egress.tools import Tools
     from inner.host import Host
+    from inner.tools import Tools
 
     Texts = Mapping[str, str]
     Env = Mapping[str, str]

@@ -104,6 +104,12 @@ def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]
     kernel.load()
     names = Names(task.rules)
     wanted = listeners(task.rules, names)
+    secrets = None
+    if task.credentials:
+        from inner.egress.inject import load
+
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+        secrets = load(task.credentials, task.host)
 
     def serve(child_pid: int, control: _socket.socket) -> None:
         sockets = netns.make(child_pid, wanted, extra(task.rules))
@@ -119,6 +125,7 @@ def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]
         os.environ.clear()
         resolve.environment()
         server = Server(names, Record(event_fd), resolve.Resolver(), _connections(len(sockets)))
+        server.secrets = secrets
         for one, sock in zip(wanted, sockets, strict=True):
             if sock is not None:
                 server.listen(sock, one.kind)

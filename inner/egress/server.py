@@ -12,15 +12,17 @@ import time
 
 from inner.egress import address, dns
 from inner.egress.connection import HEAD_TIME, Connection
-from inner.egress.gates import Proxy, Target, gate
+from inner.egress.gates import Plain, Proxy, Target, gate
 from inner.egress.names import DNS_PORT, PROXY_PORT, RESOLVER, TTL
 from inner.egress.relay import Pipes, reset
+from inner.egress.rules import HTTP, HTTPS
 from inner.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import socket as _socket
     from collections.abc import Callable, Iterator
 
+    from inner.egress.inject import Secrets
     from inner.egress.names import Names
     from inner.egress.record import Done, Record
     from inner.egress.resolve import Resolver
@@ -87,6 +89,7 @@ class Server:
     def __init__(self, names: Names, record: Record, resolver: Resolver, limit: int) -> None:
         self.names, self.record, self.resolver, self.limit = names, record, resolver, limit
         self.rules = names.rules
+        self.secrets: Secrets | None = None
         self.pipes = Pipes()
         self.clock = Clock()
         self.now = time.monotonic()
@@ -239,7 +242,13 @@ class Server:
             sock.close()
             return
         target = Target(host, port, verdict.entry)
-        self._connect(Connection(self, sock, (host, port), target, gate(target)))
+        headers = self.secrets.headers(host) if self.secrets and port == HTTP else ()
+        if headers and self.rules.decide(host, HTTPS).allow:
+            from inner.egress.inject import Injected
+
+            self._connect(Injected(self, sock, (host, port), target, Plain(target, add=headers)))
+        else:
+            self._connect(Connection(self, sock, (host, port), target, gate(target)))
 
     def _connect(self, connection: Connection) -> None:
         self._connections[connection] = None

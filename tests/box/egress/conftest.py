@@ -49,6 +49,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.prelude = PRELUDE
         env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
         self._process = subprocess.Popen(
             ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--keep-caps", "--net", "--mount", "--fork", "--kill-child",

@@ -52,7 +52,7 @@ def main(asked: dict) -> dict:
         passed.append(fd)
         argv += ["--ro-bind-data", str(fd), path]
     box = subprocess.Popen(
-        [*argv, "--", *asked["argv"]], pass_fds=passed, stdin=subprocess.DEVNULL, stdout=out, stderr=err, close_fds=True
+        [*argv, "--", *asked["argv"]], pass_fds=passed, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env={}
     )
     os.close(info_fd)
     os.close(block_fd)

@@ -8,9 +8,9 @@ import stat
 import pytest
 
 from inner.egress import groups
-from inner.egress.tools import Tools, run
 from inner.errors import ConfigError
 from inner.host import RealHost
+from inner.tools import Tools, run
 
 pytestmark = pytest.mark.box
 
@@ -45,7 +45,7 @@ def test_the_tool_is_asked_outside_of_the_project_and_once(home):
     assert groups.group("npm", host(home)) == ("lan:mine.example",)
     assert groups.group("npm", host(home, npm_config_registry="https://env.example")) == ("lan:env.example", "lan:mine.example")
     (home / ".npmrc").unlink()
-    script(home / ".local/bin/npm", f'echo again >> {home}/asked; echo https://other.example/    \n')
+    script(home / ".local/bin/npm", f"echo again >> {home}/asked; echo https://other.example/    \n")
     assert groups.group("npm", host(home)) == ("other.example",)
 
 
@@ -66,9 +66,11 @@ def test_what_is_kept_holds_no_secret_and_is_nobody_else_s(home):
     assert groups.group("npm", host(home)) == ("lan:mine.example",)
 
 
-@pytest.mark.parametrize("text", ["exit 3", "sleep 60", "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done", "kill -9 $$", "echo nothing"])
+@pytest.mark.parametrize(
+    "text", ["exit 3", "sleep 60", "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done", "kill -9 $$", "echo nothing"]
+)
 def test_a_tool_that_does_not_answer(home, text, monkeypatch):
-    monkeypatch.setattr("inner.egress.tools.run", lambda argv, env: run(argv, env, 1.0))
+    monkeypatch.setattr("inner.tools.run", lambda argv, env: run(argv, env, 1.0))
     script(home / ".local/bin/go", text + "\n")
     with pytest.raises(ConfigError, match="@go"):
         groups.group("go", host(home))

@@ -134,7 +134,10 @@ def early(conn: socket.socket, address: str, port: int) -> None:
 def run(asked: dict) -> object:
     """A command in a box; with `open` in none, where everything of this world can be reached."""
     argv = asked["argv"] if asked.get("open") else [sys.executable, f"{HERE}/inside.py", json.dumps(asked)]
-    done = subprocess.run(argv, capture_output=True, timeout=asked.get("timeout", 60) + 20, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        argv, capture_output=True, timeout=asked.get("timeout", 60) + 20, check=False, stdin=subprocess.DEVNULL,
+        env={**os.environ, **asked.get("outside", {})},
+    )  # fmt: skip
     out, err = (text.decode("utf-8", "replace") for text in (done.stdout, done.stderr))
     if asked.get("open"):
         return {"status": done.returncode, "out": out, "err": err, "events": []}

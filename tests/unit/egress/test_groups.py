@@ -48,7 +48,10 @@ def test_configuration(name, tree, env, expected, instead):
 
 
 def test_a_project_has_no_say():
-    tree = {f"{HOME}/project/{name}": "registry=https://evil.example/\nindex-url = https://evil.example/\n" for name in (".npmrc", "pip.conf", ".cargo/config.toml")}
+    tree = {
+        f"{HOME}/project/{name}": "registry=https://evil.example/\nindex-url = https://evil.example/\n"
+        for name in (".npmrc", "pip.conf", ".cargo/config.toml")
+    }
     for name in groups.ASKED:
         assert "evil" not in str(configured(name, tree))
 
