@@ -36,8 +36,10 @@ class Features:
     setuid: bool = False
 
     def has(self, flag: str) -> bool:
-        """Whether this bubblewrap knows `--flag`, and lets us use it: as set-uid root it refuses some (parse_args_recurse)."""
-        return flag in self.flags and not (self.setuid and (flag == "size" or "overlay" in flag))
+        """Whether this bubblewrap knows `--flag`, and lets us use it. As set-uid root 0.8.0 refuses `--size` and overlays; for
+        `--disable-userns` it may not write what the box's root could (/proc/sys/user/max_user_namespaces).
+        """
+        return flag in self.flags and not (self.setuid and (flag in ("size", "disable-userns") or "overlay" in flag))
 
 
 @frozen
@@ -111,7 +113,8 @@ def limitations(plan: Plan, features: Features) -> tuple[str, ...]:
         remedy = "without the set-uid bit it can" if features.flags & {"size"} else "0.7.0 or later can"
         found.append(f"{this} cannot bound the box's file systems in memory: {remedy}")
     if not features.has("disable-userns") and not plan.namespaces.nested_user and plan.seccomp == "off":
-        found.append(f"{this} cannot forbid user namespaces in the box, and the system call filter is off: 0.8.0 or later can")
+        remedy = "without the set-uid bit it can" if features.flags & {"disable-userns"} else "0.8.0 or later can"
+        found.append(f"{this} cannot forbid user namespaces in the box, and the system call filter is off: {remedy}")
     at: dict[str, Mount] = {mount.dest: mount for mount in plan.mounts}
     # --bind-data keeps the file in bubblewrap's own tmpfs, which no flag bounds.
     files = (m for m in plan.mounts if isinstance(m, Data) and m.mode == "rw" and not _copied(m, ground(at, m.dest)))
@@ -131,11 +134,8 @@ def _box(plan: Plan, features: Features) -> Iterator[Operation]:
         yield ("--disable-userns",)
     yield from (("--hostname", "inner"), ("--die-with-parent",))
     yield from (("--uid", str(plan.uid)), ("--gid", str(plan.gid)), ("--cap-drop", "ALL"))
-    _refuse_misplaced(plan.mounts)
-    before: dict[str, Mount] = {}
-    for mount in plan.mounts:
-        yield from _mount(mount, before, features)
-        before[mount.dest] = mount
+    for mount, under in _placed(plan.mounts):
+        yield from _mount(mount, under, features)
     # Last, and the deepest first: until here mount points are made in them.
     closed = [m for m in plan.mounts if isinstance(m, Dev) or (isinstance(m, Tmpfs) and m.mode == "ro")]
     for mount in sorted(closed, key=lambda mount: -len(mount.dest)):
@@ -157,15 +157,16 @@ def _name(variable: Variable) -> str:
     return variable.name
 
 
-def _refuse_misplaced(mounts: Iterable[Mount]) -> None:
-    """Every destination is canonical, after its parents, in a root of the box's own. Whether one leads through a symlink of the
-    host was asked by `plan.mounts.scaffolding`; here the plan's own links are looked at.
+def _placed(mounts: Iterable[Mount]) -> Iterator[tuple[Mount, Mount | None]]:
+    """Every mount with the one in which it lies. ConfigError when a destination is not canonical, or not after its parents in a
+    root of the box's own. Whether one leads through a symlink of the host `plan.mounts.scaffolding` has asked; the plan's own
+    links are looked at here.
     """
     before: dict[str, Mount] = {}
     above: set[str] = set()
     for mount in mounts:
         dest = mount.dest
-        if not dest.startswith("/") or dest != normal(dest) or dest.startswith("/var/run/"):
+        if not dest.startswith("/") or dest.startswith("/var/run/") or dest != normal(dest):
             raise ConfigError(f"`{dest}` is not a canonical path: bubblewrap would follow it", where=str(mount.origin))
         if dest != "/" and "/" not in before:
             raise ConfigError("the box has no root of its own: its first mount has to be at `/`", where=str(mount.origin))
@@ -174,11 +175,15 @@ def _refuse_misplaced(mounts: Iterable[Mount]) -> None:
         under = ground(before, dest)
         if isinstance(under, (Symlink, Data)):
             raise ConfigError(f"`{dest}` cannot be mounted: `{under.dest}` is not a folder", where=str(mount.origin))
+        yield mount, under
         before[dest] = mount
-        above.update(ancestors(dest))
+        for place in ancestors(dest):
+            if place in above:
+                break
+            above.add(place)
 
 
-def _mount(mount: Mount, before: Mapping[str, Mount], features: Features) -> Iterator[Operation]:
+def _mount(mount: Mount, under: Mount | None, features: Features) -> Iterator[Operation]:
     dest = mount.dest
     match mount:
         case Bind(dev=True):
@@ -207,7 +212,7 @@ def _mount(mount: Mount, before: Mapping[str, Mount], features: Features) -> Ite
             yield ("--perms", "0444", "--ro-bind-data", Content(b""), dest)
         case Data():
             # In memory of the box's own a file is a copy: a mount for each would make the start slower.
-            copied = _copied(mount, ground(before, dest))
+            copied = _copied(mount, under)
             flag = "--file" if copied else "--ro-bind-data" if mount.mode == "ro" else "--bind-data"
             yield ("--perms", f"{mount.perms:04o}", flag, Content(mount.content), dest)
         case Symlink():
@@ -270,9 +275,14 @@ def _reference(name: str) -> str:
     return f'--setenv {word} "$(printenv -- {word})"'
 
 
+_PRINTF = {0x0A: "\\n", 0x09: "\\t", 0x5C: "\\\\", 0x25: "%%"}
+
+
 def _printf(data: bytes) -> str:
     """A format for printf(1), in single quotes, that prints `data`."""
-    return "".join(chr(byte) if 0x20 <= byte < 0x7F and chr(byte) not in "\\'%" else f"\\x{byte:02x}" for byte in data)
+    return "".join(
+        chr(byte) if 0x20 <= byte < 0x7F and chr(byte) not in "\\'%" else _PRINTF.get(byte, f"\\x{byte:02x}") for byte in data
+    )
 
 
 def _quoted(word: str) -> str:
