@@ -45,6 +45,7 @@ class Programs:
         self._found: dict[str, str] = {}
         self._seen: set[str] = set()
         self._environments: set[str] = set()
+        self._interpreters: set[str] = set()
         self._depth = 0
 
     def again(self) -> None:
@@ -52,6 +53,12 @@ class Programs:
         self.deep = True
         self._seen.clear()
         self._environments.clear()
+        self._interpreters.clear()
+
+    def _remark(self, text: str) -> None:
+        """About a program that was asked for by name: what is wrong with others on PATH is no news at every start."""
+        if self.deep:
+            self.walk.note(text)
 
     # --- by name ---------------------------------------------------------------------------------------------------------
 
@@ -90,7 +97,7 @@ class Programs:
         walk = self.walk
         real = walk.real(found)
         if not real:
-            walk.note(f"`{found}` leads nowhere")
+            self._remark(f"`{found}` leads nowhere")
             return
         if walk.led_by_own(found) and not walk.is_own(real):
             self.program_of_project(found, why)
@@ -99,7 +106,7 @@ class Programs:
             return
         self._depth += 1
         try:
-            loose = real.rpartition("/")[0] in walk.path_folders
+            loose = False
             if not walk.shown(real) and not walk.is_own(real):
                 place = unit.of_file(walk, real)
                 loose = place.what in unit.LOOSE
@@ -107,9 +114,9 @@ class Programs:
                     walk.add(real, why)
             if walk.shown(real):
                 walk.use(found)
-            self._environment(found, why)
+            self.environment(found, why)
             if real != found:
-                self._environment(real, why)
+                self.environment(real, why)
             if real not in self._seen:
                 self._seen.add(real)
                 if self.deep or loose or not walk.in_base(real):
@@ -117,13 +124,25 @@ class Programs:
         finally:
             self._depth -= 1
 
+    def file(self, real: str, why: str) -> None:
+        """A program that lies, itself and no link, in a folder of PATH that is shown. Libraries beside that folder are shown with
+        it; to look for others in every binary would double the time of a start.
+        """
+        if real not in self._seen:
+            self._seen.add(real)
+            self._content(real, why, libraries=self.deep)
+
     def interpreter(self, path: str, of: str, why: str) -> None:
         """What a `#!` line or a wrapper names by its path."""
         walk = self.walk
         if walk.is_own(of):
             self.program_of_project(path, why)
-        elif not walk.real(path):
-            walk.note(f"`{of}` starts with `{path}`, which does not exist")
+            return
+        if path in self._interpreters:
+            return
+        self._interpreters.add(path)
+        if not walk.real(path):
+            self._remark(f"`{of}` starts with `{path}`, which does not exist")
         else:
             self.program(path, why)
 
@@ -144,7 +163,7 @@ class Programs:
         if walk.add(place.path, why, public=place.public):
             walk.use(path)
 
-    def _environment(self, path: str, why: str) -> None:
+    def environment(self, path: str, why: str) -> None:
         """The virtual environment around `bin/NAME`, and the Python it was made of."""
         folder = path.rpartition("/")[0]
         root, _, last = folder.rpartition("/")
@@ -200,7 +219,7 @@ class Programs:
         if found:
             self.named(found, why)
         else:
-            self.walk.note(f"`{real}` is run by `{name}`, which is not on PATH")
+            self._remark(f"`{real}` is run by `{name}`, which is not on PATH")
 
     def _binary(self, real: str, head: bytes, why: str) -> None:
         from inner.plan.closure import elf
@@ -210,11 +229,11 @@ class Programs:
         if needs is None:
             return
         if needs.bits == 32:
-            walk.note(f"`{real}` is a 32-bit program, which the box's system call filter may refuse")
+            self._remark(f"`{real}` is a 32-bit program, which the box's system call filter may refuse")
         if head[8:10] == b"AI":
-            walk.note(f"`{real}` is an AppImage: without FUSE it starts with `--appimage-extract-and-run` only")
+            self._remark(f"`{real}` is an AppImage: without FUSE it starts with `--appimage-extract-and-run` only")
         if needs.interpreter and not walk.real(needs.interpreter):
-            walk.note(f"`{real}` needs `{needs.interpreter}`, which this machine does not have")
+            self._remark(f"`{real}` needs `{needs.interpreter}`, which this machine does not have")
         elif needs.interpreter:
             self.program(needs.interpreter, why)
         origin = real.rpartition("/")[0]

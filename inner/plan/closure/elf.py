@@ -54,7 +54,8 @@ def _parse(read: Callable[[int, int], bytes], head: bytes) -> Needs:
         else:
             kind, offset, address, _, length = struct.unpack_from(order + "IIIII", table, number * size)
         if kind == PT_INTERP:
-            interpreter = _text(read(min(length, 4096), offset), 0)
+            inside = offset + length <= len(head)
+            interpreter = _text(head[offset : offset + length] if inside else read(min(length, 4096), offset), 0)
         elif kind == PT_LOAD:
             loads.append((address, offset, length))
         elif kind == PT_DYNAMIC:

@@ -167,19 +167,17 @@ def _follow(programs: Programs, real: str, *, links_only: bool = False) -> None:
     names = walk.names(real)
     if len(names) > MOST_PROGRAMS:
         walk.note(f"`{real}` holds {len(names)} files: only the first {MOST_PROGRAMS} were followed to what they need")
-    rust = False
+    programs.environment(f"{real}/", ON_PATH)
     for name in names[:MOST_PROGRAMS]:
         path = f"{real}/{name}"
         found = walk.stat(path)
-        if found is None or found.kind == "dir" or (links_only and found.kind != "link"):
+        if found is None:
             continue
-        if found.kind == "link" and not walk.runs(path):
-            continue  # dangling, a folder, or not a program
-        if found.kind == "file" and not found.mode & 0o111:
-            continue
-        rust = rust or name == "rustup" or walk.real(path).endswith("/rustup")
-        programs.program(path, f"toolchain of {name}")
-    if rust:
+        if found.kind == "file" and not links_only and found.mode & 0o111:
+            programs.file(path, f"toolchain of {name}")
+        elif found.kind == "link" and "/" in walk.text(path) and walk.runs(path):  # one to a neighbour is followed there
+            programs.program(path, f"toolchain of {name}")
+    if any(name == "rustup" or walk.real(f"{real}/{name}").endswith("/rustup") for name in ("rustup", "cargo") if name in names):
         from inner.plan.closure import managers
 
         managers.show_rustup(walk)

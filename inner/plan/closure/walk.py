@@ -111,7 +111,7 @@ class Walk:
                 done = done.rpartition("/")[0]
                 continue
             here = f"{done}/{part}"
-            found = self.stat(here)
+            found = self._stats[here] if here in self._stats else self.stat(here)
             if found is None:
                 return "", ()
             if found.kind != "link":
@@ -120,14 +120,19 @@ class Walk:
             links += 1
             if links > MOST_LINKS:
                 return "", ()
-            target = self._texts.get(here)
-            if target is None:
-                target = self._texts[here] = self.host.readlink(here)
+            target = self.text(here)
             passed.append(here)
             if target.startswith("/"):
                 done = ""
             todo.extend(part for part in reversed(target.split("/")) if part)
         return done or "/", tuple(passed)
+
+    def text(self, link: str) -> str:
+        """Where the link says it leads."""
+        known = self._texts.get(link)
+        if known is None:
+            known = self._texts[link] = self.host.readlink(link)
+        return known
 
     def links_of(self, path: str) -> tuple[str, ...]:
         """The links that `real` followed."""
@@ -209,7 +214,7 @@ class Walk:
         """`real`, and the links on the way become links of the box."""
         real = self.real(path)
         for link in self.links_of(path) if real else ():
-            if self.in_base(link) or self.is_own(link) or link in MERGED:
+            if link in self.links or link in MERGED or self.in_base(link) or self.is_own(link):
                 continue
             # NixOS and home-manager: links into the store, part of no package.
             if covers("/etc/profiles", link) or not any(covers(place, link) for place in SYSTEM):

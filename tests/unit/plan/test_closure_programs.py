@@ -255,3 +255,16 @@ def test_an_override_for_a_folder_above_the_project():
     tree = {f"{H}/.cargo/bin/rustup": ELF, f"{H}/.cargo/bin/cargo": "link:rustup", f"{home}/toolchains/a-x/bin/cargo": ELF, f"{home}/toolchains/b-x/bin/cargo": ELF,
             f"{home}/settings.toml": script(f'default_toolchain = "a-x"\n[overrides]\n"{H}" = "b-x"\n')}  # fmt: skip
     assert sources(closure(["cargo"], host=host(tree, f"{H}/.cargo/bin"), base=BASE)) == [f"{home}/toolchains/b-x"]
+
+
+def test_what_is_wrong_with_programs_nobody_asked_for_is_not_said_at_every_start():
+    tree = {f"{H}/bin/stale": script(f"#!{H}/gone/python\n"), f"{H}/bin/old": ("file", elf(wide=False)), f"{H}/bin/dangling": "link:/gone", f"{H}/bin/fine": ELF}
+    assert path_entries(host(tree, f"{H}/bin"), BASE).notes == ()
+    assert toolchains(["fine"], host=host(tree, f"{H}/bin"), base=BASE).notes == ()
+    assert len(toolchains(["stale"], host=host(tree, f"{H}/bin"), base=BASE).notes) == 1
+
+
+def test_the_libraries_beside_a_folder_of_path():
+    tree = {f"{H}/.local/bin/tool": ("file", elf(search="$ORIGIN/../lib")), f"{H}/.local/lib/libfoo.so.1": ELF, "/opt/other/libbar.so": ELF, f"{H}/.local/bin/bar": ("file", elf(needed=("libbar.so",), search="/opt/other"))}
+    assert sources(path_entries(host(tree, f"{H}/.local/bin"), BASE)) == [f"{H}/.local/bin", f"{H}/.local/lib"]
+    assert sources(toolchains(["bar"], host=host(tree, f"{H}/.local/bin"), base=BASE)) == [f"{H}/.local/bin", f"{H}/.local/lib", "/opt/other/libbar.so"]
