@@ -1,4 +1,4 @@
-"""One connection out of the box, from its first byte to its last: head, look-up, dial, relay.
+"""One connection out of the box, from its first byte to its last: head, way to the other end (`outbound`), relay, end.
 
 Nothing goes to the other end before a gate has passed it, and only to an address that was checked a moment ago. Each phase has
 its time. Sockets never block; the loop and the limits that are shared are `server`'s.
@@ -6,11 +6,11 @@ its time. Sockets never block; the loop and the limits that are shared are `serv
 
 from __future__ import annotations
 
-import errno
 import select
 
-from inner.egress import address, http, relay
+from inner.egress import http, relay
 from inner.egress.gates import Plain, Proxy, Refused, Sniff, Target
+from inner.egress.outbound import CLOSED, DIAL, HEAD, LINGER, OPEN, OUT, RESOLVE, Outbound
 from inner.egress.record import Done
 from inner.egress.relay import DONE, READ, WAIT, WRITE, Direction, Lost
 from inner.frozen import TYPE_CHECKING
@@ -19,45 +19,33 @@ if TYPE_CHECKING:
     import socket as _socket
 
     from inner.egress.gates import Gate
-    from inner.egress.resolve import Answer
     from inner.egress.server import Server
 else:
     import _socket
 
-# phases
-HEAD, RESOLVE, DIAL, OPEN, LINGER, CLOSED = range(6)
-
 # seconds
 HEAD_TIME = 15.0  # to say what is wanted
 SNIFF_TIME = 0.1  # to go on with what may be the first line of a request, or is all there is
-SETUP_TIME = 30.0  # to find the other end
-DIAL_TIME = 10.0  # for the last address of a name
-DIAL_NEXT = 2.0  # for one that is not the last
 LINGER_TIME = 2.0  # to take the answer to what was refused
 HALF_TIME = 300.0  # to go on sending to an end that has said all
 
 PIECE = 1 << 14
 PIECES = 16  # before others have their turn
-IN, OUT, GONE = select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP | select.EPOLLERR
-LOCAL = (address.packed("127.0.0.1"), address.packed("::1"))
+IN, GONE = select.EPOLLIN, select.EPOLLHUP | select.EPOLLERR
 
 
-class Connection:
+class Connection(Outbound):
     """See the head of this file. `target` is None until a proxy's client has named one."""
 
     __slots__ = (
-        "_addresses", "_began", "_deaf", "_down", "_ended", "_half", "_held", "_pending", "_up", "_up_wants", "asked",
-        "client", "gate", "phase", "received", "sent", "server", "target", "upstream",
+        "_began", "_deaf", "_down", "_ended", "_half", "_held", "_pending", "_up", "_up_wants",
+        "client", "gate", "received", "sent",
     )  # fmt: skip
 
     def __init__(self, server: Server, client: _socket.socket, asked: tuple[str, int], target: Target | None, gate: Gate) -> None:
-        self.server = server
+        super().__init__(server, asked, target)
         self.client = client
-        self.upstream: _socket.socket | None = None
-        self.asked = asked
-        self.target = target
         self.gate = gate
-        self.phase = HEAD
         self.sent = self.received = 0
         self._began = server.now
         self._pending = bytearray()  # passed by the gate, not yet sent
@@ -65,7 +53,6 @@ class Connection:
         self._ended = False  # the client has sent all it will
         self._deaf = False  # the other end takes nothing any more
         self._half = False
-        self._addresses: list[bytes] = []
         self._up_wants = READ
         self._up: Direction | None = None
         self._down: Direction | None = None
@@ -269,80 +256,6 @@ class Connection:
         finally:
             self.received = self._down.count
 
-    # --- the other end ----------------------------------------------------------------------------------------------------
-
-    def _resolve(self) -> None:
-        target = self.target
-        assert target is not None  # noqa: S101 - checked by whoever calls
-        self.phase = RESOLVE
-        self.server.clock.set(self, SETUP_TIME)
-        if target.entry.kind == "local":
-            self._addresses = list(LOCAL)
-            self._dial()
-        elif target.literal:
-            self._resolved(((address.packed(target.name),), ""))
-        else:
-            self.server.resolver.ask(target.name, self.server.now, self._resolved)
-
-    def _port(self) -> int:
-        """The port of the other end."""
-        return self.target.port if self.target is not None else 0
-
-    def _resolved(self, answer: Answer) -> None:
-        if self.phase != RESOLVE or self.target is None:
-            return  # gone in the meantime
-        found, why = answer
-        usable = []
-        for raw in found:
-            refusal = self.server.rules.refuses_address(raw, self._port(), self.target.entry)
-            if not refusal:
-                usable.append(raw)
-            elif not address.synthesised(raw):
-                # one bad address among good ones is an attempt to get at it, or a mistake: neither is worth the risk
-                self.refuse(Refused(f"the name leads to {address.text(raw)} ({refusal})", self._excuse("not a public address")))
-                return
-        if not usable:
-            self._fail(why or "no address that can be used")
-            return
-        self._addresses = usable
-        self._dial()
-
-    def _dial(self) -> None:
-        """Tries the next address. Exactly the bytes that were checked are dialled."""
-        assert self.target is not None  # noqa: S101 - resolved
-        problem = "no address"
-        while self._addresses:
-            raw = self._addresses.pop(0)
-            family = _socket.AF_INET if len(raw) == 4 else _socket.AF_INET6
-            try:
-                sock = _socket.socket(family, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
-                code = sock.connect_ex((address.text(raw), self._port()))
-            except OSError as error:
-                problem = error.strerror or "cannot connect"
-                continue
-            if code in (0, errno.EINPROGRESS):
-                sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-                sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
-                self.upstream = sock
-                self.phase = DIAL
-                self.server.clock.set(self, DIAL_NEXT if self._addresses else DIAL_TIME)
-                self.server.watch(sock, OUT, self.on_upstream)
-                return
-            sock.close()
-            problem = errno.errorcode.get(code, str(code))
-        self._fail(f"cannot connect: {problem}")
-
-    def _dialled(self) -> None:
-        assert self.upstream is not None  # noqa: S101 - DIAL
-        code = self.upstream.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
-        if code == 0:
-            self._connected()
-        elif self._addresses:
-            self._forget_upstream()
-            self._dial()
-        else:
-            self._fail(f"cannot connect: {errno.errorcode.get(code, str(code))}")
-
     def _connected(self) -> None:
         assert self.upstream is not None and self.target is not None  # noqa: S101, PT018 - DIAL
         self.server.clock.clear(self)
@@ -351,11 +264,6 @@ class Connection:
         self._up_wants = READ
         self.server.report("connect", self.asked, ("allow", f"allowed by `{self.target.entry.text}`"))
         self._turn()
-
-    def _forget_upstream(self) -> None:
-        if self.upstream is not None:
-            self.server.forget(self.upstream)
-            self.upstream = None
 
     # --- the end ----------------------------------------------------------------------------------------------------------
 

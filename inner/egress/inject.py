@@ -11,8 +11,9 @@ import ssl
 
 from inner.credentials import secret
 from inner.egress import relay
-from inner.egress.connection import DIAL, DIAL_TIME, IN, OPEN, OUT, PIECE, PIECES, Connection
+from inner.egress.connection import IN, PIECE, PIECES, Connection
 from inner.egress.gates import Refused
+from inner.egress.outbound import DIAL, DIAL_TIME, OPEN, OUT
 from inner.egress.relay import DONE, READ, WRITE, Lost
 from inner.egress.rules import HTTPS, Entry, Rules, parse
 from inner.errors import ConfigError
