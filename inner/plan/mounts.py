@@ -114,6 +114,7 @@ class MountTable:
         self._host = host
         self._at: dict[str, Mount] = {mount.dest: mount for mount in mounts}
         self._made = {folder for mount in mounts for folder in ancestors(mount.dest)}
+        self._on_host: dict[str, Mount | None] | None = None
 
     def decides(self, path: str) -> Mount | None:
         """The mount at `path`, canonical, or else the one in whose file system it lies."""
@@ -166,7 +167,25 @@ class MountTable:
 
     def _read_link(self, host: str) -> str:
         found = self._host.lstat(host)
-        return self._host.readlink(host) if found is not None and found.kind == "link" else ""
+        if found is None:
+            point = self._points().get(host)
+            return point.target if isinstance(point, Symlink) else ""
+        return self._host.readlink(host) if found.kind == "link" else ""
+
+    def _points(self) -> dict[str, Mount | None]:
+        """Mount points on the host behind writable binds, and folders on the way to them (None): what is not there yet will be
+        when the box starts, and every bind of the same source shows it.
+        """
+        if self._on_host is None:
+            self._on_host = {}
+            for mount in self._at.values():
+                under = ground(self._at, mount.dest)
+                if isinstance(under, Bind) and under.mode == "rw":
+                    *way, last = _between(under.src, below(under, mount.dest))
+                    for path in way:
+                        self._on_host.setdefault(path, None)
+                    self._on_host[last] = mount
+        return self._on_host
 
     def _absent(self, path: str) -> Seen:
         return Seen(BoxPath(path), "", "", HostPath(""), self.decides(path))
@@ -207,6 +226,9 @@ class MountTable:
             found = self._host.lstat(host)
             if found is not None:
                 return Seen(path, _shape(found.kind), mode, host, mount)
+            if host in self._points():
+                point = self._points()[host]
+                return Seen(path, _wanted(point) if point is not None else "dir", mode, host, mount)
             return Seen(path, "dir", mode, host, mount) if folder else self._absent(path)
         if isinstance(under, Tmpfs) or under is None:
             mode = under.mode if under is not None else "rw"

@@ -160,11 +160,11 @@ def questions(dice, mounts, root):
     return sorted(paths)
 
 
-def compare(table, path, answer, made):
+def compare(model, path, answer, made):
     """Differences between the kernel and the model at one path, as text. `made` is what bubblewrap has made on the host: its files
     have mode 0444."""
     shallow, what, real, dev, ino, content, touched, written = answer
-    link, seen = table.at(path, follow=False), table.at(path)
+    link, seen = model
     under_proc = seen.path.startswith("/proc/")
     wrong = []
     if link.kind != shallow:
@@ -202,13 +202,14 @@ def test_the_model_says_what_the_kernel_says(seed, tmp_path, features):
         ordered, refused = random_plan(dice, root, host)
         table, predicted = MountTable(ordered, host), set(scaffolding(ordered, host))
         paths = questions(dice, ordered, root)
+        model = [(table.at(path, follow=False), table.at(path)) for path in paths]  # before bubblewrap makes anything
         done = start(plan_of(ordered, ASK), features, repr(paths).encode())
         where = f"seed {seed}.{number}: "
         if done.returncode or not done.made:
             problems.append(f"{where}{done.stderr.decode()} {ordered[8:]}")
         else:
-            answers = zip(paths, ast.literal_eval(done.stdout.decode()), strict=True)
-            problems += [f"{where}{path}: {text}" for path, answer in answers for text in compare(table, path, answer, predicted)]
+            answers = zip(model, paths, ast.literal_eval(done.stdout.decode()), strict=True)
+            problems += [f"{where}{path}: {text}" for seen, path, answer in answers for text in compare(seen, path, answer, predicted)]
         after = listing(root)
         if {path for path in after if path not in before} != predicted:
             problems.append(f"{where}made {sorted(after.keys() - before.keys())}, model {sorted(predicted)}")
