@@ -24,7 +24,18 @@ WITHOUT_HOST = (
     ("/run/wrappers", ""),  # NixOS: set-user-id, which means nothing in a box
 )
 # Kinds of installations that bring all they need.
-COMPLETE = ("conda environment", "java", "go", "maven", "homebrew", "package store", "ruby gems", "node", "version manager")
+COMPLETE = (
+    "conda environment",
+    "java",
+    "go",
+    "maven",
+    "homebrew",
+    "package store",
+    "ruby gems",
+    "node",
+    "one version",
+    "version manager",
+)
 
 
 @frozen

@@ -16,6 +16,15 @@ STORES = ("/nix/store", "/gnu/store")
 # Roots of installations, each made by one tool for all its programs: one mount for all of them. A trailing slash: only below.
 ROOTS = ("/pipx/venvs/", "/uv/tools/", "/uv/python/", "/mise/installs/", "/rtx/installs/", "/.asdf/installs/",
          "/.sdkman/candidates/", "/.volta/tools/image/", "/fnm/node-versions/", "/.fnm/node-versions/")  # fmt: skip
+# Folders of installations that each stand alone: only the one in question.
+VERSIONS = (
+    "/.rustup/toolchains/",
+    "/.pyenv/versions/",
+    "/.rbenv/versions/",
+    "/.nodenv/versions/",
+    "/.goenv/versions/",
+    "/.nvm/versions/node/",
+)
 BINS = frozenset(("bin", "sbin", "libexec", "Scripts", "shims", "condabin"))
 LOOSE = ("single file", "application folder")  # what may have its libraries elsewhere
 UNPACKED = ("LICENSE", "COPYING", "NOTICE", "VERSION", "README", "release")  # at the top of what was one archive
@@ -79,9 +88,11 @@ def of_tree(real: str) -> Unit | None:
         at = real.find(brew)
         if at >= 0:
             return Unit(real[: at + len(brew) - 1], "homebrew", public=True)
-    if "/.rustup/toolchains/" in real:
-        head, _, rest = real.partition("/.rustup/toolchains/")
-        return Unit(f"{head}/.rustup/toolchains/{rest.split('/')[0]}", "rust toolchain")
+    for versions in VERSIONS:
+        at = real.find(versions)
+        if at >= 0:
+            end = real.find("/", at + len(versions))
+            return Unit(real[:end] if end > 0 else real, "one version")
     return None
 
 
