@@ -138,6 +138,14 @@ def test_a_dir_in_a_bind_is_the_hosts():
     assert seen(table(PROJECT, Dir(P + "/src")), P + "/src/a.py")[3] == P + "/src/a.py"
 
 
+def test_mount_points_that_a_start_makes_are_seen_through_every_bind_of_their_source():
+    again = Bind(P, "/again")
+    box = table(PROJECT, again, Symlink("src", P + "/l"), Mask(P + "/new/file", "file"), Tmpfs(P + "/cache"))
+    assert seen(box, "/again/l/a.py") == ("/again/src/a.py", "file", "ro", P + "/src/a.py")
+    assert [box.at("/again" + path, follow=False).kind for path in ("/l", "/new", "/new/file", "/cache", "/other")] == ["link", "dir", "file", "dir", ""]
+    assert not box.at("/again/new/file").hidden
+
+
 def test_devices_and_processes():
     box = table()
     assert [box.at(f"/dev/{name}").kind for name in ("null", "tty", "shm", "pts", "ptmx", "sda", "null/x", "stdin", "fd/0")] == [
