@@ -12,7 +12,9 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6
     ["-", "--", "-p", "--network", "x", "", "=", "a=b", "run", "--help", "-x", "3", "0", "1.5", "-1", "١"]
 )
 NAMES = st.sampled_from([name for option in RUN for name in option.names])
-WORD = st.one_of(NAMES, TEXT, st.tuples(NAMES, TEXT).map("=".join), st.sampled_from(["-pshell", "-ix", "--pro", "--", "--help", "-h"]))
+WORD = st.one_of(
+    NAMES, TEXT, st.tuples(NAMES, TEXT).map("=".join), st.sampled_from(["-pshell", "-ix", "--pro", "--", "--help", "-h"])
+)
 PAIRS = st.lists(st.tuples(NAMES, TEXT).map(list) | st.tuples(WORD).map(list), max_size=6)
 LINE = PAIRS.map(lambda pairs: [word for pair in pairs for word in pair])
 
@@ -43,12 +45,23 @@ def test_front_accepts_only_what_typer_reads_the_same(words):
         assert request == typer_reads(["run", *words])
 
 
-@given(st.lists(st.sampled_from([["-p", "x"], ["--network"], ["-e", "A=b"], ["--timeout", "5"], ["--dry-run"]]), max_size=4), st.lists(TEXT, max_size=3))
+@given(
+    st.lists(st.sampled_from([["-p", "x"], ["--network"], ["-e", "A=b"], ["--timeout", "5"], ["--dry-run"]]), max_size=4),
+    st.lists(TEXT, max_size=3),
+)
 def test_front_accepts_the_plain_forms(options, words):
     """None would always be right, and slow: the plain forms must not need Typer."""
     assert front.read(["run", *(word for option in options for word in option), "--", *words]) is not None
 
 
 def test_front_leaves_the_rest_alone():
-    for argv in ([], ["profile", "list"], ["run", "--help"], ["run", "make"], ["run", "--profile"], ["run", "--timeout", "soon"], ["claude"]):
+    for argv in (
+        [],
+        ["profile", "list"],
+        ["run", "--help"],
+        ["run", "make"],
+        ["run", "--profile"],
+        ["run", "--timeout", "soon"],
+        ["claude"],
+    ):
         assert front.read(argv) is None

@@ -16,11 +16,29 @@ def test_ordinary_text_of_any_language_is_left_alone():
 
 
 def test_every_c0_c1_and_bidi_character_is_escaped():
-    bad = [chr(c) for c in (*range(0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029)]
+    bad = [
+        chr(c)
+        for c in (
+            *range(0x20),
+            *range(0x7F, 0xA0),
+            0x200E,
+            0x200F,
+            *range(0x202A, 0x202F),
+            *range(0x2066, 0x206A),
+            0x2028,
+            0x2029,
+        )
+    ]
     assert all(ui.safe(char).isprintable() and char not in ui.safe(char) for char in bad)
 
 
 def test_records_become_json_objects_with_their_type():
     assert ui.plain((Mask(BoxPath("/x")),)) == [
-        {"type": "mask", "dest": "/x", "kind": "dir", "why": "", "origin": {"type": "origin", "source": "inner", "file": "", "line": 0}}
+        {
+            "type": "mask",
+            "dest": "/x",
+            "kind": "dir",
+            "why": "",
+            "origin": {"type": "origin", "source": "inner", "file": "", "line": 0},
+        }
     ]
