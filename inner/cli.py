@@ -60,8 +60,7 @@ def _dispatch(argv: list[str]) -> int:
     from inner.commands.alias import expanded
 
     argv = expanded(argv, known=command_names())
-    result = guard(lambda: _typer(argv), before_start=125 if argv[:1] == ["run"] else 0)
-    return result
+    return guard(lambda: _typer(argv), before_start=125 if argv[:1] == ["run"] else 0)
 
 
 def command_names() -> frozenset[str]:

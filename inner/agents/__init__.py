@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 
 
 NAMES = ("claude", "aider", "gemini", "codex", "opencode", "cursor", "generic")
-BY_COMMAND = {"claude": "claude", "aider": "aider", "gemini": "gemini", "codex": "codex", "opencode": "opencode", "cursor-agent": "cursor"}
+BY_COMMAND = {
+    "claude": "claude",
+    "aider": "aider",
+    "gemini": "gemini",
+    "codex": "codex",
+    "opencode": "opencode",
+    "cursor-agent": "cursor",
+}
 
 
 def agent(name: str, where: str = "") -> Agent:

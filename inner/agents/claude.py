@@ -26,5 +26,13 @@ OPTIONAL = (
     "downloads.claude.ai", "storage.googleapis.com", "mcp-proxy.anthropic.com", "raw.githubusercontent.com",
     "http-intake.logs.us5.datadoghq.com",
 )  # fmt: skip
-PROTECTED = (".claude/settings.json", ".claude/settings.local.json", ".claude/hooks", ".claude/commands", ".claude/agents", ".claude/skills", ".mcp.json")
+PROTECTED = (
+    ".claude/settings.json",
+    ".claude/settings.local.json",
+    ".claude/hooks",
+    ".claude/commands",
+    ".claude/agents",
+    ".claude/skills",
+    ".mcp.json",
+)
 BASE_URLS = (("ANTHROPIC_BASE_URL", "api.anthropic.com", ""),)

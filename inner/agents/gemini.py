@@ -18,8 +18,18 @@ SEEDS = (
         ' "general": {"enableAutoUpdate": false, "enableAutoUpdateNotification": false}}\n',
     ),
 )
-LOGINS = (Login(".gemini/oauth_creds.json", (), "expiry_date"), Login(".gemini/google_accounts.json"), Login(".gemini/settings.json", ("security",)))
-HOSTS = ("generativelanguage.googleapis.com", "cloudcode-pa.googleapis.com", "oauth2.googleapis.com", "www.googleapis.com", "accounts.google.com")
+LOGINS = (
+    Login(".gemini/oauth_creds.json", (), "expiry_date"),
+    Login(".gemini/google_accounts.json"),
+    Login(".gemini/settings.json", ("security",)),
+)
+HOSTS = (
+    "generativelanguage.googleapis.com",
+    "cloudcode-pa.googleapis.com",
+    "oauth2.googleapis.com",
+    "www.googleapis.com",
+    "accounts.google.com",
+)
 OPTIONAL = ("play.googleapis.com",)
 PROTECTED = (".gemini",)
 BASE_URLS = (("GOOGLE_GEMINI_BASE_URL", "generativelanguage.googleapis.com", ""),)

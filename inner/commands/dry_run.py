@@ -64,12 +64,12 @@ def short(path: str, host: Host) -> str:
     return path.replace(str(host.home) + "/", "~/") if len(host.home) > 1 else path
 
 
-def describe(mount: Mount, host: Host) -> tuple[str, str]:
+def describe(mount: Mount, host: Host) -> tuple[str, str]:  # noqa: RET503 - the match is exhaustive
     """Where, and what is there."""
     place = short(mount.dest, host)
     match mount:
         case Bind():
-            same = mount.src == mount.dest
+            same = str(mount.src) == mount.dest
             return place, ("writable" if mount.mode == "rw" else "read-only") + (
                 "" if same else f", host's {short(mount.src, host)}"
             )

@@ -94,14 +94,18 @@ def _tell(plan: Plan, outcome: Outcome, features: Features) -> int:
     if outcome.reason == "setup":
         from inner.launch.features import namespace_problem
 
-        problem = namespace_problem(features) or RunError("the box could not be made", hint="`inner run --dry-run` shows how it would be made")
+        problem = namespace_problem(features) or RunError(
+            "the box could not be made", hint="`inner run --dry-run` shows how it would be made"
+        )
         if outcome.stderr:
             ui.err(f"bubblewrap: {ui.safe_lines(outcome.stderr)}")
         raise problem
     if outcome.reason == "not-found":
         raise CommandNotFound(f"`{plan.command[0]}` cannot be started in the box: it, or the interpreter it names, is not there")
     if outcome.reason == "not-executable":
-        raise CannotExecute(f"`{plan.command[0]}` cannot be executed", hint=f"`chmod +x {plan.command[0]}`, or name its interpreter")
+        raise CannotExecute(
+            f"`{plan.command[0]}` cannot be executed", hint=f"`chmod +x {plan.command[0]}`, or name its interpreter"
+        )
     if outcome.reason == "timeout":
         ui.note(f"ended after {plan.timeout:g} s: the time limit of this run")
     if outcome.lost:

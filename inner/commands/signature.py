@@ -22,7 +22,7 @@ def run_command(main: Callable[[Request], int]) -> Callable[..., None]:
     def command(**given: Any) -> None:
         words = tuple(given.pop("words") or ())
         fields = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-        chosen = {name: value for name, value in fields.items() if value not in (None, ())}
+        chosen: dict[str, Any] = {name: value for name, value in fields.items() if value not in (None, ())}
         raise typer.Exit(main(Request(**chosen, words=words)))
 
     parameters = [_parameter(option) for option in RUN]

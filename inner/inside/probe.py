@@ -18,6 +18,7 @@ import socket
 import stat
 import subprocess
 import sys
+from typing import Any
 
 TIMEOUT = 2.0  # seconds for a connection
 SECRET_VALUE = re.compile(
@@ -26,14 +27,14 @@ SECRET_VALUE = re.compile(
 )
 
 
-def path(question):
+def path(question: dict[str, Any]) -> dict[str, Any]:
     """What a path is, and what can be done with it: `kind` follows links, "" when it is absent."""
     place = question["path"]
-    answer = {"kind": "", "read": False, "write": False, "entries": 0, "size": 0}
+    answer: dict[str, Any] = {"kind": "", "read": False, "write": False, "entries": 0, "size": 0}
     try:
         info = os.stat(place)
     except OSError as problem:
-        answer["errno"] = errno.errorcode.get(problem.errno, "")
+        answer["errno"] = errno.errorcode.get(problem.errno or 0, "")
         return answer
     answer["size"] = info.st_size
     if stat.S_ISDIR(info.st_mode):
@@ -56,7 +57,7 @@ def path(question):
     return answer
 
 
-def _can_open(place, flags):
+def _can_open(place: str, flags: int) -> bool:
     try:
         os.close(os.open(place, flags | os.O_NONBLOCK | os.O_CLOEXEC))
     except OSError:
@@ -64,7 +65,7 @@ def _can_open(place, flags):
     return True
 
 
-def _can_create(folder):
+def _can_create(folder: str) -> bool:
     name = os.path.join(folder, f".inner-probe-{os.getpid()}")
     try:
         os.mkdir(name, 0o700)
@@ -74,7 +75,7 @@ def _can_create(folder):
     return True
 
 
-def _connects(place):
+def _connects(place: str) -> bool:
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(TIMEOUT)
         try:
@@ -84,7 +85,7 @@ def _connects(place):
         return True
 
 
-def connect(question):
+def connect(question: dict[str, Any]) -> dict[str, Any]:
     """Whether a TCP connection to `host` (an address) and `port` opens."""
     try:
         with socket.create_connection((question["host"], question["port"]), timeout=TIMEOUT):
@@ -93,28 +94,33 @@ def connect(question):
         return {"open": False, "errno": errno.errorcode.get(problem.errno or 0, type(problem).__name__)}
 
 
-def abstract(_question):
+def abstract(_question: dict[str, Any]) -> dict[str, Any]:
     """Names of abstract sockets that can be seen (/proc/net/unix), at most 50."""
     with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
         names = [line.split()[-1] for line in file if line.split()[-1].startswith("@")]
     return {"names": names[:50]}
 
 
-def environment(_question):
+def environment(_question: dict[str, Any]) -> dict[str, Any]:
     """Names of all variables; of those whose value looks like a token or a key, too."""
     suspicious = sorted(name for name, value in os.environ.items() if SECRET_VALUE.search(value))
     return {"names": sorted(os.environ), "suspicious": suspicious}
 
 
-def process(_question):
+def process(_question: dict[str, Any]) -> dict[str, Any]:
     """This process' status: capabilities as hexadecimal text, no_new_privs, seccomp mode, uid and gid, groups."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as file:
         status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
     wanted = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp")
-    return {**{name: status.get(name, "").strip() for name in wanted}, "uid": os.getuid(), "gid": os.getgid(), "groups": os.getgroups()}
+    return {
+        **{name: status.get(name, "").strip() for name in wanted},
+        "uid": os.getuid(),
+        "gid": os.getgid(),
+        "groups": os.getgroups(),
+    }
 
 
-def processes(_question):
+def processes(_question: dict[str, Any]) -> dict[str, Any]:
     """The processes that can be seen: number and name."""
     found = []
     for name in os.listdir("/proc"):
@@ -124,7 +130,7 @@ def processes(_question):
     return {"processes": sorted(found)}
 
 
-def descriptors(_question):
+def descriptors(_question: dict[str, Any]) -> dict[str, Any]:
     """Open descriptors beyond 0, 1 and 2, with what they are."""
     found = {}
     for name in os.listdir("/proc/self/fd"):
@@ -134,7 +140,7 @@ def descriptors(_question):
     return {"open": {n: t for n, t in found.items() if not t.startswith(f"/proc/{os.getpid()}/fd")}}
 
 
-def first_environment(_question):
+def first_environment(_question: dict[str, Any]) -> dict[str, Any]:
     """Names in the environment of process 1, when it can be read: it must hold nothing."""
     try:
         with open("/proc/1/environ", "rb") as file:
@@ -144,7 +150,7 @@ def first_environment(_question):
     return {"names": sorted({item.split(b"=")[0].decode(errors="replace") for item in data.split(b"\0") if item})}
 
 
-def namespaces(_question):
+def namespaces(_question: dict[str, Any]) -> dict[str, Any]:
     """Whether a new user namespace can be made; the child that tries ends at once."""
     libc = ctypes.CDLL(None, use_errno=True)
     child = os.fork()
@@ -158,7 +164,7 @@ def namespaces(_question):
     return {"nested_user": os.waitstatus_to_exitcode(status) == 0, "links": links}
 
 
-def terminal(_question):
+def terminal(_question: dict[str, Any]) -> dict[str, Any]:
     """Whether a byte can be pushed into the controlling terminal (TIOCSTI); tried on a terminal of our own."""
     import fcntl
 
@@ -166,31 +172,31 @@ def terminal(_question):
     try:
         fcntl.ioctl(side, 0x5412, b"x")
     except OSError as problem:
-        return {"refused": problem.errno == errno.EPERM, "errno": errno.errorcode.get(problem.errno, "")}
+        return {"refused": problem.errno == errno.EPERM, "errno": errno.errorcode.get(problem.errno or 0, "")}
     finally:
         os.close(main)
         os.close(side)
     return {"refused": False, "errno": ""}
 
 
-def command(question):
+def command(question: dict[str, Any]) -> dict[str, Any]:
     """Where a command is found, and what it answers: its status when run with no argument that does anything."""
     found = shutil.which(question["name"])
     return {"path": found or "", "real": os.path.realpath(found) if found else ""}
 
 
-def limits(_question):
+def limits(_question: dict[str, Any]) -> dict[str, Any]:
     """Limits of this process' cgroup, as far as they can be seen, and of core dumps."""
     import resource
 
-    answer = {"core": resource.getrlimit(resource.RLIMIT_CORE)[0]}
+    answer: dict[str, Any] = {"core": resource.getrlimit(resource.RLIMIT_CORE)[0]}
     for name in ("memory.max", "pids.max", "cpu.max"):
         with contextlib.suppress(OSError), open(f"/sys/fs/cgroup/{name}", encoding="ascii") as file:
             answer[name] = file.read().strip()
     return answer
 
 
-def mounts(_question):
+def mounts(_question: dict[str, Any]) -> dict[str, Any]:
     """Mount points with their options, from mountinfo."""
     found = []
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
@@ -200,10 +206,12 @@ def mounts(_question):
     return {"mounts": found}
 
 
-def custom(question):
+def custom(question: dict[str, Any]) -> dict[str, Any]:
     """A check of the profile's own: `sh -c`, passed when it exits with 0 within ten seconds."""
     try:
-        done = subprocess.run(["/bin/sh", "-c", question["cmd"]], stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=False)
+        done = subprocess.run(
+            ["/bin/sh", "-c", question["cmd"]], stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=False
+        )
     except subprocess.TimeoutExpired:
         return {"status": -1, "output": "timed out after 10 s"}
     except OSError as problem:
@@ -218,7 +226,7 @@ QUESTIONS = {
 }  # fmt: skip
 
 
-def main():
+def main() -> None:
     """Questions on standard input, answers on standard output; a question that fails is an answer with `error`."""
     answers = []
     for question in json.load(sys.stdin):

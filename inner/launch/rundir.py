@@ -38,7 +38,9 @@ def create(state: str) -> tuple[HostPath, int]:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as problem:
         raise RunError(
-            f"cannot make a folder for this run: {problem.strerror}", where=runs, hint="is the disk full, or the folder somebody else's?"
+            f"cannot make a folder for this run: {problem.strerror}",
+            where=runs,
+            hint="is the disk full, or the folder somebody else's?",
         ) from None
     return HostPath(path), fd
 
@@ -46,7 +48,9 @@ def create(state: str) -> tuple[HostPath, int]:
 def _ours(folder: str) -> None:
     info = os.lstat(folder)
     if info.st_uid != os.getuid() or info.st_mode & 0o022 or os.path.islink(folder):
-        raise RunError(f"`{folder}` can be written by others", hint=f"`chmod go-w {folder}`, or have it back: `chown $USER {folder}`")
+        raise RunError(
+            f"`{folder}` can be written by others", hint=f"`chmod go-w {folder}`, or have it back: `chown $USER {folder}`"
+        )
 
 
 def sweep(state: str, recover: Callable[[str], None] | None = None) -> int:

@@ -14,7 +14,7 @@ from inner.plan import mounts
 from inner.plan.command import command
 from inner.plan.environment import environment
 from inner.plan.hide import Secrets
-from inner.plan.model import MIB, Bind, Copy, Data, Namespaces, Network, Plan, Tmpfs
+from inner.plan.model import MIB, Bind, Copy, Data, Namespaces, Network, Plan, Tmpfs, Variable
 from inner.plan.project import refuse_writable, workdir
 from inner.plan.system import HOME_SIZE, RUN_SIZE, system
 from inner.profile.expand import Expander
@@ -228,22 +228,16 @@ def _shape(what: str) -> str:
 
 def _toolchains(box: Box, program: str) -> tuple[str, ...]:
     """Mounts for programs outside /usr, and the box's PATH."""
-    base = tuple(
-        m.dest
-        for m in box.mounts
-        if isinstance(m, Bind) and m.dest in ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/nix/store", "/gnu/store")
-    )
     prepend = tuple(box.path(entry, box.profile.origin(f"env.path_prepend[{entry}]")) for entry in box.profile.env.path_prepend)
     if box.sandbox.toolchains == "off":
-        found: tuple[str, ...] = ()
-    else:
-        parts: list = []
-        for part in parts:
-            box.mounts += part.binds
-            box.mounts += part.links
-            box.notices += part.notes
-        found = tuple(entry for part in parts for entry in part.path)
-    return tuple(dict.fromkeys((*prepend, *found, *BASE_PATH)))
+        return tuple(dict.fromkeys((*prepend, *BASE_PATH)))
+    from inner.plan.closure import toolchains
+
+    base = tuple(m.dest for m in box.mounts if isinstance(m, Bind) and m.src == HostPath(m.dest))
+    found = toolchains((program,), host=box.host, base=base, writable=(box.project,))
+    box.mounts += (*found.binds, *found.links, *found.masks)
+    box.notices += found.notes
+    return tuple(dict.fromkeys((*prepend, *found.path, *BASE_PATH)))
 
 
 def _granted(box: Box) -> None:
@@ -286,16 +280,16 @@ def _profile_mounts(box: Box) -> None:
 
 
 def _project(box: Box) -> None:
-    if any(isinstance(m, Bind) and m.dest == box.project for m in box.mounts):
+    if any(isinstance(m, Bind) and m.dest == BoxPath(box.project) for m in box.mounts):
         return  # the profile mounts the working directory itself, in a mode of its own
     box.mounts.append(Bind(box.project, BoxPath(box.project), "rw", why="working directory"))
 
 
-def _git(box: Box) -> tuple[object, ...]:
+def _git(box: Box) -> tuple[Variable, ...]:  # noqa: ARG001
     return ()
 
 
-def _shims(box: Box, path: tuple[str, ...]) -> tuple[str, ...]:
+def _shims(box: Box, path: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG001
     return path
 
 
@@ -313,7 +307,9 @@ def _masks(box: Box) -> None:
 
 def _refuse_missing(box: Box, table: mounts.MountTable, name: str, path: Sequence[str]) -> None:
     """Say it before the start when the command is not in the box: the reason is known here, and only here."""
-    places = [name if name.startswith("/") else f"{box.project}/{name}"] if "/" in name else [f"{folder}/{name}" for folder in path]
+    places = (
+        [name if name.startswith("/") else f"{box.project}/{name}"] if "/" in name else [f"{folder}/{name}" for folder in path]
+    )
     seen = [found for place in places if (found := table.at(place)).kind in ("file", "other")]
     if seen:
         return
@@ -321,5 +317,6 @@ def _refuse_missing(box: Box, table: mounts.MountTable, name: str, path: Sequenc
     if outside is None:
         raise CommandNotFound(f"`{name}` does not exist", hint="`inner run -- COMMAND ARGS`; commands are looked for on PATH")
     raise CommandNotFound(
-        f"`{name}` is not in the box: outside it is `{outside}`", hint=f'`-m {outside.rpartition("/")[0]}:` shows its folder, read-only'
+        f"`{name}` is not in the box: outside it is `{outside}`",
+        hint=f"`-m {outside.rpartition('/')[0]}:` shows its folder, read-only",
     )

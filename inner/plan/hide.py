@@ -9,6 +9,7 @@ from __future__ import annotations
 from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING
 from inner.host import kind, realpath
+from inner.origin import INNER
 from inner.paths import BoxPath, HostPath, cache_dir, covers, state_dir
 from inner.plan.model import Bind, Mask
 
@@ -104,16 +105,14 @@ class Secrets:
                 raise ConfigError(
                     f"`{key}` is not something that can be allowed", hint=f"one of: {', '.join((*KEYS, *OTHER_KEYS))}"
                 )
-            where = origin.get(f"sandbox.allow[{key}]")
+            where = origin.get(f"sandbox.allow[{key}]", INNER)
             for path in (p for p, k in self.paths.items() if k == key):
                 real = realpath(self._host, path)
                 what = kind(self._host, real)
                 if what:
                     shape = what if what in ("dir", "file") else "other"
                     place = real if path.startswith("/run/") else path
-                    mounts.append(
-                        Bind(real, BoxPath(place), "ro", shape, why=f"allowed: {key}", **({"origin": where} if where else {}))
-                    )
+                    mounts.append(Bind(real, BoxPath(place), "ro", shape, why=f"allowed: {key}", origin=where))
         return mounts
 
     def masks(self, mounts: Sequence[Mount], table: MountTable, allow: Iterable[str]) -> list[Mask]:

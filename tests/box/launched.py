@@ -10,7 +10,21 @@ from pathlib import Path
 
 REPOSITORY = str(Path(__file__).resolve().parents[2])
 BWRAP = "/usr/bin/bwrap"
-BASE = ("--unshare-user", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--setenv", "PATH", "/usr/bin:/bin")
+BASE = (
+    "--unshare-user",
+    "--ro-bind",
+    "/",
+    "/",
+    "--dev",
+    "/dev",
+    "--proc",
+    "/proc",
+    "--tmpfs",
+    "/tmp",
+    "--setenv",
+    "PATH",
+    "/usr/bin:/bin",
+)
 SPACES = ("--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts")
 WORDS = (*BASE, *SPACES, "--setenv", "TERM", "xterm-256color", "--setenv", "HOME", "/tmp", "--chdir", "/")
 

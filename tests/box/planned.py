@@ -16,7 +16,10 @@ SYSTEM = ["/" + name for name in ("bin", "lib", "lib64") if os.path.lexists("/" 
 BASE = (
     Tmpfs(BoxPath("/"), 4 * MIB, 0o755, "ro"),
     Bind(HostPath("/usr"), BoxPath("/usr")),
-    *(Symlink(os.readlink(path), BoxPath(path)) if os.path.islink(path) else Bind(HostPath(path), BoxPath(path)) for path in SYSTEM),
+    *(
+        Symlink(os.readlink(path), BoxPath(path)) if os.path.islink(path) else Bind(HostPath(path), BoxPath(path))
+        for path in SYSTEM
+    ),
     Proc(),
     Dev(),
 )

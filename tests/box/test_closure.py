@@ -54,14 +54,43 @@ class Home:
         return RealHost(self.environment, cwd=str(self.project))
 
     def outside(self, *command):
-        return subprocess.run(["/usr/bin/env", *command], env=self.environment, cwd=self.project, capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            ["/usr/bin/env", *command], env=self.environment, cwd=self.project, capture_output=True, text=True, timeout=60
+        )
 
     def inside(self, found, *command):
         env = {**self.environment, "PATH": ":".join(dict.fromkeys((*found.path, *SYSTEM.split(":"))))}
-        words = ["/usr/bin/bwrap", "--unshare-all", "--die-with-parent", "--clearenv", "--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+        words = [
+            "/usr/bin/bwrap",
+            "--unshare-all",
+            "--die-with-parent",
+            "--clearenv",
+            "--ro-bind",
+            "/usr",
+            "/usr",
+            "--proc",
+            "/proc",
+            "--dev",
+            "/dev",
+            "--tmpfs",
+            "/tmp",
+        ]
         for name in MERGED:
-            words += ["--symlink", os.readlink(f"/{name}"), f"/{name}"] if os.path.islink(f"/{name}") else ["--ro-bind-try", f"/{name}", f"/{name}"]
-        words += ["--ro-bind-try", "/etc/alternatives", "/etc/alternatives", "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--tmpfs", str(self.path)]
+            words += (
+                ["--symlink", os.readlink(f"/{name}"), f"/{name}"]
+                if os.path.islink(f"/{name}")
+                else ["--ro-bind-try", f"/{name}", f"/{name}"]
+            )
+        words += [
+            "--ro-bind-try",
+            "/etc/alternatives",
+            "/etc/alternatives",
+            "--ro-bind-try",
+            "/etc/ld.so.cache",
+            "/etc/ld.so.cache",
+            "--tmpfs",
+            str(self.path),
+        ]
         for mount in order([*found.binds, *found.links, *found.masks]):
             match mount:
                 case Bind():
@@ -81,7 +110,11 @@ class Home:
         """The command's output on the host, after it was found to be the same in three boxes: named, whole PATH, both."""
         expected = self.outside(*command)
         assert expected.returncode == 0, expected.stderr
-        for found in (closure(command[:1], host=self.host(), base=BASE), path_entries(self.host(), BASE), toolchains(command[:1], host=self.host(), base=BASE)):
+        for found in (
+            closure(command[:1], host=self.host(), base=BASE),
+            path_entries(self.host(), BASE),
+            toolchains(command[:1], host=self.host(), base=BASE),
+        ):
             seen = self.inside(found, *command)
             assert (seen.returncode, seen.stdout, seen.stderr) == (0, expected.stdout, expected.stderr), found
         return expected.stdout
@@ -96,7 +129,9 @@ def home(tmp_path):
 def python_prefix(tmp_path_factory):
     """A copy of the interpreter that runs this, as a version manager would have installed it."""
     place = tmp_path_factory.mktemp("python")
-    unwanted = shutil.ignore_patterns("test", "tests", "idlelib", "tkinter", "ensurepip", "lib2to3", "__pycache__", "*-packages", "config-*", "turtledemo")
+    unwanted = shutil.ignore_patterns(
+        "test", "tests", "idlelib", "tkinter", "ensurepip", "lib2to3", "__pycache__", "*-packages", "config-*", "turtledemo"
+    )
     library = Path(sys.base_prefix) / "lib" / VERSION
     shutil.copytree(library, place / "lib" / VERSION, ignore=unwanted, symlinks=True)
     (place / "bin").mkdir()
@@ -109,7 +144,9 @@ def python_prefix(tmp_path_factory):
 def venv(folder, python):
     subprocess.run([python, "-m", "venv", "--without-pip", "--symlinks", str(folder)], check=True, capture_output=True)
     site = folder / "lib" / VERSION / "site-packages"
-    (site / "tool.py").write_text("import sys, json, hashlib, ssl\ndef main():\n    print(json.dumps([sys.prefix, sys.base_prefix, sys.argv[1:]]))\n")
+    (site / "tool.py").write_text(
+        "import sys, json, hashlib, ssl\ndef main():\n    print(json.dumps([sys.prefix, sys.base_prefix, sys.argv[1:]]))\n"
+    )
     return site
 
 
@@ -121,7 +158,7 @@ def console_script(home, name, interpreter):
 
 def test_a_file_and_its_wrappers(home):
     home.write("bin/plain", '#!/bin/sh\necho plain "$@" "$PWD"\n')
-    home.write("opt/app/run.sh", "#!/bin/bash\nhere=$(dirname \"$(readlink -f \"$0\")\")\n. \"$here/words\"\necho $WORD\n")
+    home.write("opt/app/run.sh", '#!/bin/bash\nhere=$(dirname "$(readlink -f "$0")")\n. "$here/words"\necho $WORD\n')
     home.write("opt/app/words", "WORD='from the application'\n", 0o644)
     home.write("bin/wrap", '#!/bin/sh\nexec "$HOME/opt/app/run.sh"\n')
     home.write("bin/by-env", "#!/usr/bin/env -S bash --norc\nexec plain by name\n")
@@ -132,7 +169,7 @@ def test_a_file_and_its_wrappers(home):
 
 
 def test_names_that_are_hard_to_write(home):
-    home.write("my tools\n'x/bin/it works", '#!/bin/sh\necho works\n')
+    home.write("my tools\n'x/bin/it works", "#!/bin/sh\necho works\n")
     home.on_path("my tools\n'x/bin")
     assert home.same("it works") == "works\n"
 
@@ -158,7 +195,10 @@ def test_a_binary_with_libraries_of_its_own(home):
     for source, name in ((libc, "lib/libc.so.6"), (loader, "lib/ld.so"), ("/usr/bin/basename", "libexec/basename")):
         (prefix / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(os.path.realpath(source), prefix / name)
-    home.write("opt/moved/bin/base", '#!/bin/sh\nhere=$(dirname "$(readlink -f "$0")")\nexec "$here/../lib/ld.so" --library-path "$here/../lib" "$here/../libexec/basename" "$@"\n')
+    home.write(
+        "opt/moved/bin/base",
+        '#!/bin/sh\nhere=$(dirname "$(readlink -f "$0")")\nexec "$here/../lib/ld.so" --library-path "$here/../lib" "$here/../libexec/basename" "$@"\n',
+    )
     home.link(".local/bin/base", "../../opt/moved/bin/base")
     home.on_path(".local/bin")
     assert home.same("base", "/a/b") == "b\n"
@@ -212,9 +252,15 @@ def test_pyenv(home, python_prefix):
     """The manager itself is a few lines here; what is asked of it is the version that its files name."""
     for version in ("3.98.1", "3.99.2"):
         shutil.copytree(python_prefix, home.path / f".pyenv/versions/{version}", symlinks=True)
-    home.write(".pyenv/libexec/pyenv", '#!/usr/bin/env bash\nroot=$HOME/.pyenv\nversion=$(cat .python-version 2>/dev/null || cat "$root/version")\nname=$2; shift 2\nexec "$root/versions/$version/bin/$name" "$@"\n')
+    home.write(
+        ".pyenv/libexec/pyenv",
+        '#!/usr/bin/env bash\nroot=$HOME/.pyenv\nversion=$(cat .python-version 2>/dev/null || cat "$root/version")\nname=$2; shift 2\nexec "$root/versions/$version/bin/$name" "$@"\n',
+    )
     for name in ("python3", "python"):
-        home.write(f".pyenv/shims/{name}", f'#!/usr/bin/env bash\nprogram="${{0##*/}}"\nexec "{home.path}/.pyenv/libexec/pyenv" exec "$program" "$@"\n')
+        home.write(
+            f".pyenv/shims/{name}",
+            f'#!/usr/bin/env bash\nprogram="${{0##*/}}"\nexec "{home.path}/.pyenv/libexec/pyenv" exec "$program" "$@"\n',
+        )
     home.link(".pyenv/bin/pyenv", "../libexec/pyenv")
     home.write(".pyenv/version", "3.98.1\n", 0o644)
     home.on_path(".pyenv/shims", ".pyenv/bin")
@@ -227,7 +273,10 @@ def test_pyenv(home, python_prefix):
 def test_node_packages(home):
     """An npm prefix: each command is a link, and each package looks beside its real place."""
     prefix = ".nvm/versions/node/v22.1.0"
-    home.write(f"{prefix}/bin/node", '#!/bin/bash\nfile=$(realpath "$1"); shift\necho "node $file $(cat "$(dirname "$file")/../package.json") $*"\n')
+    home.write(
+        f"{prefix}/bin/node",
+        '#!/bin/bash\nfile=$(realpath "$1"); shift\necho "node $file $(cat "$(dirname "$file")/../package.json") $*"\n',
+    )
     home.write(f"{prefix}/lib/node_modules/@scope/cli/package.json", "{}", 0o644)
     home.write(f"{prefix}/lib/node_modules/@scope/cli/dist/index.js", "#!/usr/bin/env node\n")
     home.link(f"{prefix}/bin/cli", "../lib/node_modules/@scope/cli/dist/index.js")
@@ -243,7 +292,10 @@ def test_node_packages(home):
 def test_pnpm(home):
     root = ".local/share/pnpm"
     home.write(f"{root}/node", '#!/bin/bash\necho "node $(realpath "$1")"\n')
-    home.write(f"{root}/tool", '#!/bin/sh\nbasedir=$(dirname "$(echo "$0" | sed -e \'s,\\\\,/,g\')")\nexec node  "$basedir/global/5/node_modules/tool/cli.js" "$@"\n')
+    home.write(
+        f"{root}/tool",
+        '#!/bin/sh\nbasedir=$(dirname "$(echo "$0" | sed -e \'s,\\\\,/,g\')")\nexec node  "$basedir/global/5/node_modules/tool/cli.js" "$@"\n',
+    )
     home.write(f"{root}/global/5/.pnpm/tool@1/node_modules/tool/cli.js", "#!/usr/bin/env node\n")
     home.link(f"{root}/global/5/node_modules/tool", "../.pnpm/tool@1/node_modules/tool")
     home.on_path(root)
@@ -253,7 +305,17 @@ def test_pnpm(home):
 def test_nothing_that_is_found_first_can_be_written_and_no_secret_is_there(home):
     home.write(".cargo/bin/tool", "#!/bin/sh\necho tool\n")
     home.write(".local/bin/other", "#!/bin/sh\necho other\n")
-    secrets = {name: home.write(name, "token", 0o600) for name in (".cargo/credentials.toml", ".npmrc", ".ssh/id_ed25519", ".aws/credentials", ".config/gh/hosts.yml", ".local/share/keyrings/x")}
+    secrets = {
+        name: home.write(name, "token", 0o600)
+        for name in (
+            ".cargo/credentials.toml",
+            ".npmrc",
+            ".ssh/id_ed25519",
+            ".aws/credentials",
+            ".config/gh/hosts.yml",
+            ".local/share/keyrings/x",
+        )
+    }
     home.on_path(".cargo/bin", "project/bin", ".local/bin")
     home.write("project/bin/git", "#!/bin/sh\necho hostile\n")
     found = toolchains(["tool", "other"], host=home.host(), base=BASE)

@@ -102,7 +102,9 @@ def test_nothing_of_the_project_is_ever_started(env, tmp_path, monkeypatch):
 def alone(tmp_path, env, body):
     """Runs `body`, a line of Python, where no bubblewrap is in the usual places; what it raised as (message, hint)."""
     code = f"import sys\nfrom inner.launch import features\nfeatures.USUAL = ()\ntry: print(features.{body})\nexcept Exception as e: print(repr((e.message, e.hint)))"
-    return subprocess.check_output([sys.executable, "-c", code], text=True, env={**env, "PYTHONPATH": str(Path(__file__).parents[2])}, cwd=tmp_path)
+    return subprocess.check_output(
+        [sys.executable, "-c", code], text=True, env={**env, "PYTHONPATH": str(Path(__file__).parents[2])}, cwd=tmp_path
+    )
 
 
 def test_none_and_none_to_be_trusted_are_told_apart(env, tmp_path):
@@ -127,14 +129,22 @@ def test_flags_are_the_first_words_of_the_lines_of_help(tmp_path):
 
 @pytest.mark.parametrize(
     ("says", "why"),
-    [("bubblewrap 0.4.1", "0.4.1 is too old"), ("bubblewrap 0.4", "too old"), ("", "does not say"), ("hello", "does not say"), ("x ²", "does not say")],
+    [
+        ("bubblewrap 0.4.1", "0.4.1 is too old"),
+        ("bubblewrap 0.4", "too old"),
+        ("", "does not say"),
+        ("hello", "does not say"),
+        ("x ²", "does not say"),
+    ],
 )
 def test_old_and_odd_ones_are_refused(says, why, tmp_path):
     with pytest.raises(HostError, match=why):
         asked(program(tmp_path, f"echo '{says}'"))
 
 
-@pytest.mark.parametrize(("says", "version"), [("bubblewrap 0.5.0", (0, 5, 0)), ("bubblewrap 0.11.0-dev", (0, 11)), ("bubblewrap 1.0", (1, 0))])
+@pytest.mark.parametrize(
+    ("says", "version"), [("bubblewrap 0.5.0", (0, 5, 0)), ("bubblewrap 0.11.0-dev", (0, 11)), ("bubblewrap 1.0", (1, 0))]
+)
 def test_versions(says, version, tmp_path):
     assert asked(program(tmp_path, f"echo '{says}'"))[0] == version
 
@@ -164,7 +174,7 @@ def test_one_that_cannot_be_started(tmp_path):
 
 def test_it_is_asked_with_an_empty_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("SECRET", "s3cret")
-    program(tmp_path, f'env > {tmp_path}/env; {SPEAKS}')
+    program(tmp_path, f"env > {tmp_path}/env; {SPEAKS}")
     asked(str(tmp_path / "bwrap"))
     assert "s3cret" not in (tmp_path / "env").read_text()
 
@@ -300,7 +310,9 @@ def test_where_no_user_namespace_is_allowed_the_kernel_setting_is_named(env):
         ["unshare", "--user", "--map-root-user", "sh", "-c", run, "sh", sys.executable, "-c", code],
         capture_output=True, text=True, check=False, env={"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
-    assert found.stdout.split("|")[:2] == ["this kernel allows no user namespaces", "/proc/sys/user/max_user_namespaces"], found.stderr
+    assert found.stdout.split("|")[:2] == ["this kernel allows no user namespaces", "/proc/sys/user/max_user_namespaces"], (
+        found.stderr
+    )
     assert "sysctl -w user.max_user_namespaces" in found.stdout
 
 
@@ -324,7 +336,12 @@ ZERO, ONE = ("file", b"0\n"), ("file", b"1\n")
 @pytest.mark.parametrize(
     ("tree", "tried", "message", "hint"),
     [
-        ({SYSCTL: ZERO}, {"userns": errno.EPERM}, "forbids user namespaces to ordinary users", "kernel.unprivileged_userns_clone=1"),
+        (
+            {SYSCTL: ZERO},
+            {"userns": errno.EPERM},
+            "forbids user namespaces to ordinary users",
+            "kernel.unprivileged_userns_clone=1",
+        ),
         ({SYSCTL: ONE, MOST: ZERO}, {"userns": errno.ENOSPC}, "allows no user namespaces", "user.max_user_namespaces"),
         ({MOST: ("file", b"100\n")}, {"userns": errno.ENOSPC}, "are in use", "user.max_user_namespaces"),
         ({}, {"userns": errno.EINVAL}, "built without", "CONFIG_USER_NS"),

@@ -44,7 +44,9 @@ def test_status(command, status, reason, signum):
     assert done.outcome["started"] == (reason in {"exit", "signal"})
 
 
-@pytest.mark.parametrize("words", [("--ro-bind", "/nosuch", "/x"), ("--chdir", "/nosuch"), ("--no-such-option",), ("--tmpfs", "/proc/1/x")])
+@pytest.mark.parametrize(
+    "words", [("--ro-bind", "/nosuch", "/x"), ("--chdir", "/nosuch"), ("--no-such-option",), ("--tmpfs", "/proc/1/x")]
+)
 def test_a_box_that_cannot_be_made(words):
     done = run("true", words=(*WORDS, *words))
     assert (done.returncode, done.outcome["reason"]) == (125, "setup")
@@ -96,7 +98,11 @@ def test_only_three_descriptors_arrive(tmp_path):
     os.set_inheritable(folder, True)
     (tmp_path / "secret").write_text("CANARY")
     try:
-        look = ("python3", "-c", f"import os; print(os.listdir('/proc/self/fd')); os.open('secret', os.O_RDONLY, dir_fd={folder}); print('REACHED')")
+        look = (
+            "python3",
+            "-c",
+            f"import os; print(os.listdir('/proc/self/fd')); os.open('secret', os.O_RDONLY, dir_fd={folder}); print('REACHED')",
+        )
         ours = run(*look, pass_fds=(folder,))
         assert b"['0', '1', '2', '3']" in ours.stdout  # 3 is the listing itself
         assert b"REACHED" not in ours.stdout
@@ -194,7 +200,17 @@ def test_files_cannot_be_opened_again(tmp_path):
         source.write_text("data\n")
         target.write_text("CANARY\n")
         with source.open() as stdin, target.open("ab") as stdout:
-            done = start("timeout", "2", "sh", "-c", REOPEN, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, **({} if safe else {"capture_output": False}))
+            done = start(
+                "timeout",
+                "2",
+                "sh",
+                "-c",
+                REOPEN,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                **({} if safe else {"capture_output": False}),
+            )
         assert ("PWNED" in source.read_text()) is not safe
         assert (b"CANARY" in done.stderr) is not safe
         assert target.read_text().startswith("CANARY\n")
@@ -247,9 +263,13 @@ def test_unread_input_is_given_back(tmp_path):
 
 def test_pipes_end_as_they_should():
     assert run("cat", stdin=None, input=b"hello").stdout == b"hello"
-    first = subprocess.run(["bash", "-c", 'set -o pipefail; "$@" | head -1', "x", *launched.argv("yes")], capture_output=True, timeout=30)
+    first = subprocess.run(
+        ["bash", "-c", 'set -o pipefail; "$@" | head -1', "x", *launched.argv("yes")], capture_output=True, timeout=30
+    )
     assert (first.stdout, first.returncode) == (b"y\n", 141)
-    relayed = subprocess.run(["bash", "-c", 'set -o pipefail; "$@" 2>&1 | head -1', "x", *launched.argv("yes")], capture_output=True, timeout=30)
+    relayed = subprocess.run(
+        ["bash", "-c", 'set -o pipefail; "$@" 2>&1 | head -1', "x", *launched.argv("yes")], capture_output=True, timeout=30
+    )
     assert (relayed.stdout, relayed.returncode) == (b"y\n", 141)
 
 
@@ -292,14 +312,16 @@ def test_a_full_disk_is_told():
 
 def test_the_log_gets_every_byte(tmp_path):
     with (tmp_path / "log").open("wb") as log:
-        done = run("sh", "-c", "printf 'a\\033]52;c;QQ==\\007'; printf err >&2", options={"log": log.fileno()}, pass_fds=(log.fileno(),))
+        done = run(
+            "sh", "-c", "printf 'a\\033]52;c;QQ==\\007'; printf err >&2", options={"log": log.fileno()}, pass_fds=(log.fileno(),)
+        )
     assert (done.stdout, done.stderr) == (b"a\x1b]52;c;QQ==\x07", b"err")
     assert sorted((tmp_path / "log").read_bytes()) == sorted(b"a\x1b]52;c;QQ==\x07err")
 
 
 # --- signals --------------------------------------------------------------------------------------------------------------------
 
-TRAPS = "for s in TERM INT HUP QUIT USR1 USR2; do trap \"echo $s; exit 3\" $s; done; echo ready; while :; do sleep 0.05; done"
+TRAPS = 'for s in TERM INT HUP QUIT USR1 USR2; do trap "echo $s; exit 3" $s; done; echo ready; while :; do sleep 0.05; done'
 
 
 @pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2"])
@@ -327,7 +349,9 @@ def test_a_signal_while_the_box_is_made(delay):
 
 
 def test_the_second_interrupt_kills():
-    process = subprocess.Popen(launched.argv("bash", "-c", "trap 'echo no' INT; echo ready; while :; do sleep 0.05; done"), stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        launched.argv("bash", "-c", "trap 'echo no' INT; echo ready; while :; do sleep 0.05; done"), stdout=subprocess.PIPE
+    )
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(signal.SIGINT)
     assert process.stdout.readline() == b"no\n"
@@ -386,7 +410,12 @@ def test_time_is_up(name):
 
 
 def test_the_grace_is_used():
-    done = run("bash", "-c", "trap 'sleep 0.2; echo tidy; exit 0' TERM; while :; do sleep 0.05; done", options={"timeout": 0.5, "grace": 3})
+    done = run(
+        "bash",
+        "-c",
+        "trap 'sleep 0.2; echo tidy; exit 0' TERM; while :; do sleep 0.05; done",
+        options={"timeout": 0.5, "grace": 3},
+    )
     assert (done.returncode, done.stdout) == (124, b"tidy\n")
 
 
@@ -401,7 +430,9 @@ def test_nothing_outlives_the_run(tmp_path):
 
 def test_nothing_outlives_a_killed_supervisor(tmp_path):
     words = (*WORDS, "--bind", str(tmp_path), str(tmp_path))
-    process = subprocess.Popen(launched.argv("sh", "-c", f"echo ready; sleep 1.5; touch {tmp_path}/late", words=words), stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        launched.argv("sh", "-c", f"echo ready; sleep 1.5; touch {tmp_path}/late", words=words), stdout=subprocess.PIPE
+    )
     assert process.stdout.readline() == b"ready\n"
     process.kill()
     process.wait(10)
@@ -439,7 +470,11 @@ def test_the_start_imports_nothing_dear():
         "import sys; sys.path.insert(0, sys.argv[1]); import inner.launch.supervisor, inner.launch.pty;"
         "from inner.launch import syscall; syscall.load(); print(*sys.modules)"
     )
-    modules = set(subprocess.run([sys.executable, "-I", "-S", "-c", code, launched.REPOSITORY], capture_output=True, check=True, text=True).stdout.split())
+    modules = set(
+        subprocess.run(
+            [sys.executable, "-I", "-S", "-c", code, launched.REPOSITORY], capture_output=True, check=True, text=True
+        ).stdout.split()
+    )
     dear = {"dataclasses", "typing", "enum", "re", "json", "pathlib", "subprocess", "socket", "signal", "threading", "logging", "functools",
             "contextlib", "shutil", "tempfile", "ctypes", "collections", "array"}  # fmt: skip
     assert modules & dear == set()

@@ -53,6 +53,7 @@ print(repr([one(path) for path in eval(sys.stdin.read())]))
 ASK = (PYTHON, "-I", "-S", "-c", ASKED)
 EACCES, EROFS = 13, 30
 
+
 @pytest.fixture(scope="module")
 def features():
     return probe({"PATH": "/usr/bin"})
@@ -75,7 +76,10 @@ def grow(dice, folder, depth=3):
         elif what < 0.88:
             up = "../" * dice.randrange(3)
             names = "/".join(dice.choice("abc") for _ in range(dice.randint(1, 3)))
-            os.symlink(dice.choice((f"{up}{names}", f"/t/{names}", f"/{names}", name, f"{folder}/{names}", "/dev/null", f"./{names}/.")), path)
+            os.symlink(
+                dice.choice((f"{up}{names}", f"/t/{names}", f"/{names}", name, f"{folder}/{names}", "/dev/null", f"./{names}/.")),
+                path,
+            )
         elif what < 0.91:
             os.mkfifo(path)
 
@@ -104,7 +108,9 @@ def place(dice, depth=4):
 def one_mount(dice, so_far, entries):
     """A random mount; often near or below one that is there, or of a source that a parent shows already."""
     dest, mode = place(dice), dice.choice(("ro", "rw", "rw"))
-    parents = [m for m in so_far if isinstance(m, (Bind, Tmpfs)) and m.dest.startswith("/t") and getattr(m, "kind", "dir") == "dir"]
+    parents = [
+        m for m in so_far if isinstance(m, (Bind, Tmpfs)) and m.dest.startswith("/t") and getattr(m, "kind", "dir") == "dir"
+    ]
     if parents and dice.random() < 0.6:
         dest = BoxPath(dice.choice(parents).dest + place(dice, 2)[2:])
     what = dice.random()
@@ -126,8 +132,23 @@ def one_mount(dice, so_far, entries):
         return Symlink(dice.choice(("a", "../b", "/t/a", "/t/b/c", "/t/c", "d/../c")), dest)
     if what < 0.97:
         return Dir(dest)
-    inner = dice.choice(("/dev/x", "/dev/shm/x", "/dev/null", "/dev/fd", "/dev/pts/x", "/proc/keys", "/proc/nothing", "/proc/sys", "/proc/mounts", "/proc/1"))
-    return dice.choice((Mask(BoxPath(inner), dice.choice(("dir", "file"))), Data(BoxPath(inner), b"data of " + inner.encode(), 0o644, "ro")))
+    inner = dice.choice(
+        (
+            "/dev/x",
+            "/dev/shm/x",
+            "/dev/null",
+            "/dev/fd",
+            "/dev/pts/x",
+            "/proc/keys",
+            "/proc/nothing",
+            "/proc/sys",
+            "/proc/mounts",
+            "/proc/1",
+        )
+    )
+    return dice.choice(
+        (Mask(BoxPath(inner), dice.choice(("dir", "file"))), Data(BoxPath(inner), b"data of " + inner.encode(), 0o644, "ro"))
+    )
 
 
 def random_plan(dice, root, host):
@@ -209,7 +230,9 @@ def test_the_model_says_what_the_kernel_says(seed, tmp_path, features):
             problems.append(f"{where}{done.stderr.decode()} {ordered[8:]}")
         else:
             answers = zip(model, paths, ast.literal_eval(done.stdout.decode()), strict=True)
-            problems += [f"{where}{path}: {text}" for seen, path, answer in answers for text in compare(seen, path, answer, predicted)]
+            problems += [
+                f"{where}{path}: {text}" for seen, path, answer in answers for text in compare(seen, path, answer, predicted)
+            ]
         after = listing(root)
         if {path for path in after if path not in before} != predicted:
             problems.append(f"{where}made {sorted(after.keys() - before.keys())}, model {sorted(predicted)}")

@@ -2,6 +2,7 @@ import fcntl
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,12 @@ pytestmark = pytest.mark.box
 def test_a_folder_is_private_and_stays_while_its_run_lives(tmp_path):
     path, fd = rundir.create(str(tmp_path / "state"))
     assert os.stat(path).st_mode & 0o777 == 0o700
-    other = subprocess.run([sys.executable, "-c", f"from inner.launch import rundir; print(rundir.sweep({str(tmp_path / 'state')!r}))"], capture_output=True, text=True, check=True)
+    other = subprocess.run(
+        [sys.executable, "-c", f"from inner.launch import rundir; print(rundir.sweep({str(tmp_path / 'state')!r}))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert other.stdout == "0\n"
     assert os.path.isdir(path)
     os.close(fd)
@@ -28,7 +34,7 @@ def test_what_a_kill_left_is_recovered_before_it_is_removed(tmp_path):
     (tmp_path / "runs" / os.path.basename(path) / "data").write_text("kept")
     os.close(fd)
     seen = []
-    rundir.sweep(str(tmp_path), recover=lambda run: seen.append(open(f"{run}/data").read()))
+    rundir.sweep(str(tmp_path), recover=lambda run: seen.append(Path(f"{run}/data").read_text()))
     assert seen == ["kept"]
 
 

@@ -50,7 +50,13 @@ for path in ("/", "/tmp", "/dev/shm", "/home", "/mask"):
 def test_every_file_system_in_memory_is_bounded_and_those_that_should_be_are_read_only(features):
     mounts = (Tmpfs("/tmp", 2 * MIB, 0o1777), Tmpfs("/home", MIB, mode="ro"), Mask("/mask"))
     found = python(FULL, features, *mounts)
-    assert found.split("\n")[:5] == [f"/ {4 * MIB} True", f"/tmp {2 * MIB} False", f"/dev/shm {512 * MIB} False", f"/home {MIB} True", "/mask 4096 True"]
+    assert found.split("\n")[:5] == [
+        f"/ {4 * MIB} True",
+        f"/tmp {2 * MIB} False",
+        f"/dev/shm {512 * MIB} False",
+        f"/home {MIB} True",
+        "/mask 4096 True",
+    ]
     # the same without sizes: half of the machine's memory each
     open_box = [line.split() for line in python(FULL, without(features, "size"), *mounts).splitlines()]
     assert all(int(size) > 8 * MIB for path, size, _ in open_box)
@@ -64,7 +70,9 @@ def test_a_full_tmpfs_ends_the_writing_not_the_machine(features):
 
 def test_nothing_can_be_made_outside_of_what_is_writable(features, tmp_path):
     (tmp_path / "file").write_text("as it was")
-    script = "for f in /x /etc/x /dev/x /usr/x /p/x /ro/x /ro/file /hidden/x /f; do (echo y > $f) 2>/dev/null && echo $f; done; true"
+    script = (
+        "for f in /x /etc/x /dev/x /usr/x /p/x /ro/x /ro/file /hidden/x /f; do (echo y > $f) 2>/dev/null && echo $f; done; true"
+    )
     mounts = (Dir("/etc"), Bind(str(tmp_path), "/p", "rw"), Bind(str(tmp_path), "/ro"), Mask("/hidden"), Mask("/f", "file"))
     assert shell(script, features, *mounts) == "/p/x\n"
     assert (tmp_path / "file").read_text() == "as it was"
@@ -111,11 +119,29 @@ def test_the_environment_is_what_the_plan_names(features):
 
 def test_files_of_bytes_are_what_was_said_and_stay_so_when_read_only(features):
     data = bytes(range(256)) * 40
-    mounts = (Tmpfs("/home", MIB), Data("/etc/a", data), Data("/home/ro", data), Data("/home/rw", b"1\n", 0o600, "rw"), Data("/etc/rw", b"1\n", 0o644, "rw"))
+    mounts = (
+        Tmpfs("/home", MIB),
+        Data("/etc/a", data),
+        Data("/home/ro", data),
+        Data("/home/rw", b"1\n", 0o600, "rw"),
+        Data("/etc/rw", b"1\n", 0o644, "rw"),
+    )
     script = "md5sum < /etc/a; md5sum < /home/ro; for f in /etc/a /home/ro /home/rw /etc/rw; do chmod u+w $f; echo 2 >> $f; mv $f $f.x; done 2>/dev/null; cat /home/rw.x /etc/rw; stat -c %a /home/rw.x; ls /home"
     from hashlib import md5
 
-    assert shell(script, features, *mounts).split() == [md5(data).hexdigest(), "-", md5(data).hexdigest(), "-", "1", "2", "1", "2", "600", "ro", "rw.x"]
+    assert shell(script, features, *mounts).split() == [
+        md5(data).hexdigest(),
+        "-",
+        md5(data).hexdigest(),
+        "-",
+        "1",
+        "2",
+        "1",
+        "2",
+        "600",
+        "ro",
+        "rw.x",
+    ]
 
 
 def test_a_source_swapped_for_a_link_after_the_check_gains_nothing(features, tmp_path):
@@ -174,7 +200,22 @@ def test_devices_can_be_shown_read_only(features, tmp_path):
 
 # --- paste --------------------------------------------------------------------------------------------------------------
 
-ODD = ("line\nbreak", "it's", 'say "x"', "$(touch pwned)", "`touch pwned`", "back\\slash", "-n", "ünï", "tab\there", "percent %s", "\x1b[31mred", "\udcff\udcfe", "bell\x07", "a  b")
+ODD = (
+    "line\nbreak",
+    "it's",
+    'say "x"',
+    "$(touch pwned)",
+    "`touch pwned`",
+    "back\\slash",
+    "-n",
+    "ünï",
+    "tab\there",
+    "percent %s",
+    "\x1b[31mred",
+    "\udcff\udcfe",
+    "bell\x07",
+    "a  b",
+)
 
 
 def bash(text, **env):

@@ -24,9 +24,16 @@ SOURCES = sorted(path for path, kind in KINDS.items() if kind != "link")
 
 modes, places = st.sampled_from(("ro", "rw")), st.sampled_from(PATHS)
 binds = st.builds(
-    lambda src, dest, mode: Bind(src, dest, mode, {"dir": "dir", "file": "file"}.get(KINDS[src], "other")), st.sampled_from(SOURCES), places, modes
+    lambda src, dest, mode: Bind(src, dest, mode, {"dir": "dir", "file": "file"}.get(KINDS[src], "other")),
+    st.sampled_from(SOURCES),
+    places,
+    modes,
 )
-mirrors = st.builds(lambda dest, mode: Bind("/h" + dest, dest, mode, {"dir": "dir", "file": "file"}.get(KINDS.get("/h" + dest), "other")), places, modes)
+mirrors = st.builds(
+    lambda dest, mode: Bind("/h" + dest, dest, mode, {"dir": "dir", "file": "file"}.get(KINDS.get("/h" + dest), "other")),
+    places,
+    modes,
+)
 mounts = st.one_of(
     binds,
     mirrors.filter(lambda bind: bind.src in SOURCES),
@@ -72,7 +79,13 @@ def test_simplify_changes_nothing_that_can_be_seen(some):
     for path in PATHS:
         for follow in (True, False):
             one, other = whole.at(path, follow=follow), less.at(path, follow=follow)
-            assert (one.path, one.kind, one.mode, one.host, one.hidden) == (other.path, other.kind, other.mode, other.host, other.hidden), path
+            assert (one.path, one.kind, one.mode, one.host, one.hidden) == (
+                other.path,
+                other.kind,
+                other.mode,
+                other.host,
+                other.hidden,
+            ), path
 
 
 @settings(database=None, deadline=None)
@@ -119,6 +132,8 @@ def test_words_say_the_mounts_in_order_and_close_what_is_read_only_at_the_end(so
         assert [m.dest for m in sorted(ordered, key=lambda m: first[m.dest])] == [m.dest for m in ordered]
     closed = [line[at + 1] for at, word in enumerate(line) if word == "--remount-ro"]
     assert closed[-1] == "/"
-    assert {m.dest for m in ordered if isinstance(m, Tmpfs) and m.mode == "ro"} | {m.dest for m in ordered if m == Mask(m.dest)} == set(closed)
+    assert {m.dest for m in ordered if isinstance(m, Tmpfs) and m.mode == "ro"} | {
+        m.dest for m in ordered if m == Mask(m.dest)
+    } == set(closed)
     tmpfs = [at for at, word in enumerate(line) if word == "--tmpfs"]
     assert all(line[at - 4] == "--size" and line[at - 2] == "--perms" for at in tmpfs)

@@ -89,8 +89,16 @@ CASES = {
     "0.8.0-debian": (plan(), made(0, 8, 0, more=("bind-fd", "ro-bind-fd")), {}),
     "0.8.0-setuid": (plan(), made(0, 8, 0, setuid=True), {}),
     "0.12.0": (plan(), made(0, 12, 0), {"filter": b"\x06\0", "given": ("status", "info", "block")}),
-    "0.11.0-overlay": (plan(ROOT, Overlay(P, P, "/state/upper", "/state/work"), Overlay("/data", "/data"), env=()), made(0, 11, 0), {}),
-    "open-network": (plan(ROOT, env=(), cwd="/", namespaces=Namespaces(net=False, nested_user=True), uid=0, gid=0), made(0, 12, 0), {}),
+    "0.11.0-overlay": (
+        plan(ROOT, Overlay(P, P, "/state/upper", "/state/work"), Overlay("/data", "/data"), env=()),
+        made(0, 11, 0),
+        {},
+    ),
+    "open-network": (
+        plan(ROOT, env=(), cwd="/", namespaces=Namespaces(net=False, nested_user=True), uid=0, gid=0),
+        made(0, 12, 0),
+        {},
+    ),
     "host-root": (plan(Bind("/", "/"), Proc(), Dev(), Tmpfs("/home", MIB, 0o755, "ro"), env=(), cwd="/"), made(0, 12, 0), {}),
 }
 
@@ -117,7 +125,12 @@ def test_what_holds_in_every_version(name):
             assert line[at - 2] == "--perms"
             assert line[at - 4] == "--size" or not features.has("size")
     assert {"--unshare-user", "--unshare-ipc", "--unshare-uts", "--unshare-pid", "--clearenv", "--die-with-parent"} <= set(line)
-    last = max(at for at, word in enumerate(line) if word in ("--tmpfs", "--ro-bind", "--bind", "--bind-fd", "--ro-bind-fd", "--dev-bind", "--dev", "--proc", "--dir", "--file"))
+    last = max(
+        at
+        for at, word in enumerate(line)
+        if word
+        in ("--tmpfs", "--ro-bind", "--bind", "--bind-fd", "--ro-bind-fd", "--dev-bind", "--dev", "--proc", "--dir", "--file")
+    )
     assert all(at < last for at, word in enumerate(line) if word == "--symlink")
     if what.mounts[0] == ROOT:
         assert ("--remount-ro", "/") in zip(line[last:], line[last + 1 :], strict=False)
@@ -171,7 +184,10 @@ def test_mounts_that_would_hide_or_follow_others_are_refused(mounts, why):
 @pytest.mark.parametrize("name", ["", "A=B", "="])
 @pytest.mark.parametrize("value", [None, "x"])
 def test_names_that_setenv_refuses_are_errors(name, value):
-    for make in (lambda: words(plan(ROOT, env=(Variable(name, value),)), made(0, 12, 0), env={}, filter=None), lambda: paste(plan(ROOT, env=(Variable(name, value),)), made(0, 12, 0))):
+    for make in (
+        lambda: words(plan(ROOT, env=(Variable(name, value),)), made(0, 12, 0), env={}, filter=None),
+        lambda: paste(plan(ROOT, env=(Variable(name, value),)), made(0, 12, 0)),
+    ):
         with pytest.raises(ConfigError, match="name of a variable"):
             make()
 
@@ -207,7 +223,9 @@ def test_what_is_pasted_names_every_source_and_no_value_of_the_host():
 
 
 def test_values_that_look_like_references_are_quoted():
-    shown = paste(plan(ROOT, env=(Variable("A", "$(touch x)`y`"), Variable("B", "\1value of $(x)"), Variable("a-b", None))), made(0, 12, 0))
+    shown = paste(
+        plan(ROOT, env=(Variable("A", "$(touch x)`y`"), Variable("B", "\1value of $(x)"), Variable("a-b", None))), made(0, 12, 0)
+    )
     assert "--setenv A '$(touch x)`y`'" in shown
     assert "$(x)'" in shown
     assert '"$(x)' not in shown

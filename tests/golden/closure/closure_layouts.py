@@ -25,7 +25,9 @@ def pinned(content):
 
 
 def layout(tree, path, names=(), env=None, **rest):
-    facts = Facts({**SYSTEM, **tree}, env={"HOME": H, "PATH": f"{path}:{SYSTEM_PATH}" if path else SYSTEM_PATH, **(env or {})}, **rest)
+    facts = Facts(
+        {**SYSTEM, **tree}, env={"HOME": H, "PATH": f"{path}:{SYSTEM_PATH}" if path else SYSTEM_PATH, **(env or {})}, **rest
+    )
     # Facts gives execute bits below bin only: programs in other folders get theirs here.
     for place, what in tree.items():
         if isinstance(what, tuple) and what[1][:4] in (b"\x7fELF", b"#!/u", b"#!/b", b"#!/h"):
@@ -94,12 +96,20 @@ def npm_prefix():
 
 def yarn_global():
     modules = f"{H}/.config/yarn/global/node_modules"
-    tree = {f"{H}/.yarn/bin/eslint": f"link:{modules}/.bin/eslint", f"{modules}/.bin/eslint": "link:../eslint/bin/eslint.js", f"{modules}/eslint/bin/eslint.js": script("/usr/bin/env node")}
+    tree = {
+        f"{H}/.yarn/bin/eslint": f"link:{modules}/.bin/eslint",
+        f"{modules}/.bin/eslint": "link:../eslint/bin/eslint.js",
+        f"{modules}/eslint/bin/eslint.js": script("/usr/bin/env node"),
+    }
     return layout(tree, f"{H}/.yarn/bin:{modules}/.bin", ("eslint",))
 
 
 def claude_native():
-    tree = {f"{H}/.local/bin/claude": "link:../share/claude/versions/2.1.0", f"{H}/.local/share/claude/versions/2.1.0": program(), f"{H}/.local/share/claude/versions/2.0.9": program()}
+    tree = {
+        f"{H}/.local/bin/claude": "link:../share/claude/versions/2.1.0",
+        f"{H}/.local/share/claude/versions/2.1.0": program(),
+        f"{H}/.local/share/claude/versions/2.0.9": program(),
+    }
     return layout(tree, f"{H}/.local/bin", ("claude",))
 
 
@@ -127,12 +137,20 @@ def uv_tool():
 
 def uv_project():
     """The environment is the project's own; its Python is not."""
-    tree = {**uv_python, f"{H}/project/.venv/bin/python": f"link:{UV_PYTHON}/cpython-3.12.7-linux-x86_64-gnu/bin/python3.12", f"{H}/project/.venv/pyvenv.cfg": pinned(b"home = /nowhere\n")}
+    tree = {
+        **uv_python,
+        f"{H}/project/.venv/bin/python": f"link:{UV_PYTHON}/cpython-3.12.7-linux-x86_64-gnu/bin/python3.12",
+        f"{H}/project/.venv/pyvenv.cfg": pinned(b"home = /nowhere\n"),
+    }
     return layout(tree, f"{H}/project/.venv/bin", ("python3",))
 
 
 def pip_user():
-    tree = {f"{H}/.local/bin/http": script("/usr/bin/python3"), f"{H}/.local/lib/python3.11/site-packages/httpie/__init__.py": "file", f"{H}/.local/lib/python3.12/site-packages/other": "file"}
+    tree = {
+        f"{H}/.local/bin/http": script("/usr/bin/python3"),
+        f"{H}/.local/lib/python3.11/site-packages/httpie/__init__.py": "file",
+        f"{H}/.local/lib/python3.12/site-packages/other": "file",
+    }
     return layout(tree, f"{H}/.local/bin", ("http",))
 
 
@@ -211,13 +229,25 @@ def rustup():
 
 
 def go():
-    tree = {f"{H}/go/bin/gopls": program(), f"{H}/go/pkg/mod/x": "file", f"{H}/sdk/go1.23/bin/go": program(), f"{H}/sdk/go1.23/VERSION": "file", f"{H}/sdk/go1.23/src/x": "file", f"{H}/sdk/go1.23/pkg/x": "file"}
+    tree = {
+        f"{H}/go/bin/gopls": program(),
+        f"{H}/go/pkg/mod/x": "file",
+        f"{H}/sdk/go1.23/bin/go": program(),
+        f"{H}/sdk/go1.23/VERSION": "file",
+        f"{H}/sdk/go1.23/src/x": "file",
+        f"{H}/sdk/go1.23/pkg/x": "file",
+    }
     return layout(tree, f"{H}/sdk/go1.23/bin:{H}/go/bin", ("gopls", "go"))
 
 
 def homebrew():
     root = "/home/linuxbrew/.linuxbrew"
-    tree = {f"{root}/bin/gh": "link:../Cellar/gh/2.0/bin/gh", f"{root}/Cellar/gh/2.0/bin/gh": program(), f"{root}/Homebrew/x": "file", f"{root}/sbin": "dir"}
+    tree = {
+        f"{root}/bin/gh": "link:../Cellar/gh/2.0/bin/gh",
+        f"{root}/Cellar/gh/2.0/bin/gh": program(),
+        f"{root}/Homebrew/x": "file",
+        f"{root}/sbin": "dir",
+    }
     return layout(tree, f"{root}/bin:{root}/sbin", ("gh",), env={"HOMEBREW_PREFIX": root})
 
 
@@ -237,7 +267,11 @@ def guix():
 
 
 def snap():
-    return layout({"/snap/bin/code": "link:/usr/bin/snap", "/usr/bin/snap": program(), "/var/lib/flatpak/exports/bin/x": program()}, "/snap/bin:/var/lib/flatpak/exports/bin", ("code",))
+    return layout(
+        {"/snap/bin/code": "link:/usr/bin/snap", "/usr/bin/snap": program(), "/var/lib/flatpak/exports/bin/x": program()},
+        "/snap/bin:/var/lib/flatpak/exports/bin",
+        ("code",),
+    )
 
 
 def dotfiles():
@@ -247,7 +281,13 @@ def dotfiles():
 
 
 def opt():
-    tree = {"/opt/nvim-linux64/bin/nvim": program(), "/opt/nvim-linux64/share/nvim/x": "file", "/usr/local/bin/tool": "link:/opt/tool/tool", "/opt/tool/tool": program(), "/opt/tool/data": "file"}
+    tree = {
+        "/opt/nvim-linux64/bin/nvim": program(),
+        "/opt/nvim-linux64/share/nvim/x": "file",
+        "/usr/local/bin/tool": "link:/opt/tool/tool",
+        "/opt/tool/tool": program(),
+        "/opt/tool/data": "file",
+    }
     return layout(tree, "/opt/nvim-linux64/bin", ("nvim", "tool"))
 
 
@@ -266,7 +306,9 @@ BASE = ("/usr", "/nix/store", "/gnu/store")
 def render(found):
     """A closure, one decision per line."""
     lines = [f"bind {b.kind} {b.src}  ({b.why})" for b in found.binds] + [f"link {s.dest} -> {s.target}" for s in found.links]
-    lines += [f"mask {m.kind} {m.dest}" for m in found.masks] + [f"PATH {p}" for p in found.path] + [f"env {n}" for n in found.env]
+    lines += (
+        [f"mask {m.kind} {m.dest}" for m in found.masks] + [f"PATH {p}" for p in found.path] + [f"env {n}" for n in found.env]
+    )
     return lines + [f"note {n}" for n in found.notes] + [f"missing {n}" for n in found.missing]
 
 

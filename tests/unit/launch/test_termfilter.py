@@ -92,7 +92,13 @@ def test_passes(name, feed):
 def test_no_two_pieces_join():
     """Dropping a string must not bring together the two halves of another."""
     for middle in DROPPED.values():
-        for attack in (b"\x1b%s]52;c;QQ==\x07", b"\xc2%s\x9d52;c;QQ==\x07", b"\x1b]5%s2;c;QQ==\x07", b"\x1b[%s5i", b"\x1b\x1b%s]52;c;QQ==\x07"):
+        for attack in (
+            b"\x1b%s]52;c;QQ==\x07",
+            b"\xc2%s\x9d52;c;QQ==\x07",
+            b"\x1b]5%s2;c;QQ==\x07",
+            b"\x1b[%s5i",
+            b"\x1b\x1b%s]52;c;QQ==\x07",
+        ):
             for feed in (lambda data: TermFilter().feed(data), bytewise):
                 shown = feed(attack % middle)
                 assert b"\x1b]52" not in shown
@@ -128,7 +134,12 @@ def test_cancelled_strings():
 
 
 def test_tidy_programs_leave_nothing_to_undo():
-    for data in (b"text", b"\x1b[?1049h\x1b[?25l\x1b[31mx\x1b[0m\x1b[?25h\x1b[?1049l", b"\x1b[?2004hx\x1b[?2004l", b"\x1b]8;;u\x07x\x1b]8;;\x07"):
+    for data in (
+        b"text",
+        b"\x1b[?1049h\x1b[?25l\x1b[31mx\x1b[0m\x1b[?25h\x1b[?1049l",
+        b"\x1b[?2004hx\x1b[?2004l",
+        b"\x1b]8;;u\x07x\x1b]8;;\x07",
+    ):
         terminal = TermFilter()
         terminal.feed(data)
         assert terminal.finish() == b""
@@ -174,7 +185,18 @@ def test_questions_are_noticed():
 
 
 def test_where_nobody_reads_answers_nothing_is_asked():
-    for question in (b"\x1b[6n", b"\x1b[c", b"\x1b]11;?\x07", b"\x1bP$q q\x1b\\", b"\x1b[?2026$p", b"\x1b[18t", b"\x1b[?1003h", b"\x1b[?1000;1006h", b"\x1bZ", b"\x1b[?2004h"):
+    for question in (
+        b"\x1b[6n",
+        b"\x1b[c",
+        b"\x1b]11;?\x07",
+        b"\x1bP$q q\x1b\\",
+        b"\x1b[?2026$p",
+        b"\x1b[18t",
+        b"\x1b[?1003h",
+        b"\x1b[?1000;1006h",
+        b"\x1bZ",
+        b"\x1b[?2004h",
+    ):
         assert TermFilter(questions=False).feed(b"a" + question + b"b") == b"ab"
         assert TermFilter().feed(b"a" + question + b"b") == b"a" + question + b"b"
     assert TermFilter(questions=False).feed(b"\x1b[1mx\x1b[?25l") == b"\x1b[1mx\x1b[?25l"

@@ -13,7 +13,15 @@ from inner.plan.closure.walk import Walk
 H = "/home/user"
 ELF = ("file", b"\x7fELF\x02\x01\x01" + b"\0" * 57)
 BASE = ("/usr",)
-SYSTEM = {"/usr/bin/env": ELF, "/usr/bin/bash": ELF, "/usr/bin/sh": "link:bash", "/usr/bin/python3": "link:python3.11", "/usr/bin/python3.11": ELF, "/bin": "link:usr/bin", f"{H}/project": "dir"}
+SYSTEM = {
+    "/usr/bin/env": ELF,
+    "/usr/bin/bash": ELF,
+    "/usr/bin/sh": "link:bash",
+    "/usr/bin/python3": "link:python3.11",
+    "/usr/bin/python3.11": ELF,
+    "/bin": "link:usr/bin",
+    f"{H}/project": "dir",
+}
 
 
 def host(tree, path="", *, executable=(), env=None, **rest):
@@ -111,9 +119,15 @@ def test_a_binary_brings_its_libraries_and_its_loader():
 
 
 def test_a_binary_for_another_libc_or_of_32_bits_is_said_to_be_one():
-    tree = {f"{H}/bin/musl": ("file", elf(interpreter="/lib/ld-musl-x86_64.so.1")), f"{H}/bin/old": ("file", elf(wide=False, interpreter=""))}
+    tree = {
+        f"{H}/bin/musl": ("file", elf(interpreter="/lib/ld-musl-x86_64.so.1")),
+        f"{H}/bin/old": ("file", elf(wide=False, interpreter="")),
+    }
     notes = closure(["musl", "old"], host=host(tree, f"{H}/bin"), base=BASE).notes
-    assert notes == (f"`{H}/bin/musl` needs `/lib/ld-musl-x86_64.so.1`, which this machine does not have", f"`{H}/bin/old` is a 32-bit program, which the box's system call filter may refuse")
+    assert notes == (
+        f"`{H}/bin/musl` needs `/lib/ld-musl-x86_64.so.1`, which this machine does not have",
+        f"`{H}/bin/old` is a 32-bit program, which the box's system call filter may refuse",
+    )
 
 
 # --- scripts --------------------------------------------------------------------------------------------------------------
@@ -136,11 +150,20 @@ def test_forms_of_a_script(text):
 def test_an_interpreter_that_is_not_there():
     tree = {f"{H}/bin/a": script(f"#!{H}/gone/python\n"), f"{H}/bin/b": script("#!/usr/bin/env gone\n")}
     notes = closure(["a", "b"], host=host(tree, f"{H}/bin"), base=BASE).notes
-    assert notes == (f"`{H}/bin/a` starts with `{H}/gone/python`, which does not exist", f"`{H}/bin/b` is run by `gone`, which is not on PATH")
+    assert notes == (
+        f"`{H}/bin/a` starts with `{H}/gone/python`, which does not exist",
+        f"`{H}/bin/b` is run by `gone`, which is not on PATH",
+    )
 
 
 def test_an_application_in_its_own_folder_and_words_that_are_no_programs():
-    tree = {f"{H}/bin/tool": script(f"#!/bin/sh\ncat {H}/notes.txt {H}/papers\njava -jar {H}/opt/app/app.jar\n"), f"{H}/notes.txt": Stat("file", 0o644, 1000, 1000), f"{H}/papers/x": "file", f"{H}/opt/app/app.jar": "file", f"{H}/opt/app/lib": "dir"}
+    tree = {
+        f"{H}/bin/tool": script(f"#!/bin/sh\ncat {H}/notes.txt {H}/papers\njava -jar {H}/opt/app/app.jar\n"),
+        f"{H}/notes.txt": Stat("file", 0o644, 1000, 1000),
+        f"{H}/papers/x": "file",
+        f"{H}/opt/app/app.jar": "file",
+        f"{H}/opt/app/lib": "dir",
+    }
     assert sources(closure(["tool"], host=host(tree, f"{H}/bin"), base=BASE)) == [f"{H}/bin/tool", f"{H}/opt/app"]
 
 
@@ -167,13 +190,24 @@ def test_what_the_box_shows_anyhow_is_not_mounted_again():
 
 def test_the_order_of_path_is_the_hosts():
     tree = {f"{H}/bin/a": ELF, "/opt/x/b": ELF, f"{H}/z/bin/lang": ELF}
-    assert path_entries(host(tree, f"/usr/bin:{H}/bin:/opt/x:{H}/gone:{H}/bin/"), BASE).path == ("/usr/bin", f"{H}/bin", "/opt/x", "/bin")
-    assert closure(["b", "a"], host=host(tree, f"{H}/bin:/opt/x", executable=["/opt/x/b"]), base=BASE).path == (f"{H}/bin", "/opt/x")
+    assert path_entries(host(tree, f"/usr/bin:{H}/bin:/opt/x:{H}/gone:{H}/bin/"), BASE).path == (
+        "/usr/bin",
+        f"{H}/bin",
+        "/opt/x",
+        "/bin",
+    )
+    assert closure(["b", "a"], host=host(tree, f"{H}/bin:/opt/x", executable=["/opt/x/b"]), base=BASE).path == (
+        f"{H}/bin",
+        "/opt/x",
+    )
 
 
 def test_a_home_that_is_a_link():
     tree = {H: "link:/data/user", "/data/user/project": "dir", "/data/user/.local/bin/tool": ELF, "/data/user/.ssh/x": "file"}
-    facts = Facts({k: v for k, v in {**SYSTEM, **tree}.items() if not k.startswith(f"{H}/")}, env={"PATH": f"{H}/.local/bin:{H}/.ssh:/usr/bin"})
+    facts = Facts(
+        {k: v for k, v in {**SYSTEM, **tree}.items() if not k.startswith(f"{H}/")},
+        env={"PATH": f"{H}/.local/bin:{H}/.ssh:/usr/bin"},
+    )
     found = path_entries(facts, BASE)
     assert sources(found) == ["/data/user/.local/bin"]
     assert [(s.dest, s.target) for s in found.links] == [(H, "/data/user")]
@@ -182,7 +216,13 @@ def test_a_home_that_is_a_link():
 
 def test_windows_and_variables():
     tree = {"/mnt/c/Windows/System32/cmd.exe": ELF, "/opt/jdk/bin/java": ELF, "/opt/jdk/lib/x": "file", f"{H}/sdk/x": "file"}
-    env = {"JAVA_HOME": "/opt/jdk", "ANDROID_HOME": f"{H}/sdk", "GOROOT": f"{H}/.ssh", "DOTNET_ROOT": "relative", "VIRTUAL_ENV": f"{H}/gone"}
+    env = {
+        "JAVA_HOME": "/opt/jdk",
+        "ANDROID_HOME": f"{H}/sdk",
+        "GOROOT": f"{H}/.ssh",
+        "DOTNET_ROOT": "relative",
+        "VIRTUAL_ENV": f"{H}/gone",
+    }
     found = path_entries(host({**tree, f"{H}/.ssh/x": "file"}, "/mnt/c/Windows/System32", env=env), BASE)
     assert sources(found) == [f"{H}/sdk", "/opt/jdk"]
     assert found.env == ("JAVA_HOME", "ANDROID_HOME")
@@ -191,7 +231,12 @@ def test_windows_and_variables():
 
 def test_a_name_found_on_a_kept_folder_needs_no_shim():
     root = f"{H}/.pyenv"
-    tree = {f"{root}/shims/python3": script("#!/usr/bin/env bash\n"), f"{root}/libexec/pyenv": script("#!/bin/sh\n"), f"{root}/versions/3.12/bin/python3": ELF, f"{root}/version": script("3.12\n")}
+    tree = {
+        f"{root}/shims/python3": script("#!/usr/bin/env bash\n"),
+        f"{root}/libexec/pyenv": script("#!/bin/sh\n"),
+        f"{root}/versions/3.12/bin/python3": ELF,
+        f"{root}/version": script("3.12\n"),
+    }
     found = toolchains(["python3"], host=host(tree, f"{root}/shims"), base=BASE)
     assert (sources(found), found.path) == ([root], (f"{root}/shims", "/usr/bin", "/bin"))
 
@@ -204,7 +249,16 @@ def pyenv(files, **rest):
     tree = {f"{root}/shims/python": script("#!/bin/bash\n"), f"{H}/other/python": ELF}
     tree |= {f"{root}/versions/{v}/bin/python": ELF for v in ("3.9.1", "3.11.2", "3.11.10", "3.12.0", "venv-x")}
     tree |= {f"{root}/versions/{v}/lib/python3/os.py": "file" for v in ("3.9.1", "3.11.2", "3.11.10", "3.12.0", "venv-x")}
-    return closure(["python"], host=host({**tree, **{k: script(v) for k, v in files.items()}}, f"{root}/shims:{H}/other", executable=[f"{H}/other/python", f"{root}/shims/python"], **rest), base=BASE)
+    return closure(
+        ["python"],
+        host=host(
+            {**tree, **{k: script(v) for k, v in files.items()}},
+            f"{root}/shims:{H}/other",
+            executable=[f"{H}/other/python", f"{root}/shims/python"],
+            **rest,
+        ),
+        base=BASE,
+    )
 
 
 @pytest.mark.parametrize(
@@ -239,8 +293,15 @@ def test_versions_are_ordered_as_numbers():
 @pytest.mark.parametrize("proxy", ["link:rustup", "hard link"])
 def test_the_toolchain_that_rustup_would_choose(files, env, chosen, proxy):
     home = f"{H}/.rustup"
-    tree = {f"{H}/.cargo/bin/rustup": ELF, f"{H}/.cargo/bin/cargo": proxy if proxy.startswith("link") else ELF, f"{home}/settings.toml": script('default_toolchain = "stable-x86_64-unknown-linux-gnu"\n[overrides]\n')}
-    tree |= {f"{home}/toolchains/{t}-x86_64-unknown-linux-gnu/bin/cargo": ELF for t in ("stable", "nightly", "nightly-2024-01-01", "1.79")}
+    tree = {
+        f"{H}/.cargo/bin/rustup": ELF,
+        f"{H}/.cargo/bin/cargo": proxy if proxy.startswith("link") else ELF,
+        f"{home}/settings.toml": script('default_toolchain = "stable-x86_64-unknown-linux-gnu"\n[overrides]\n'),
+    }
+    tree |= {
+        f"{home}/toolchains/{t}-x86_64-unknown-linux-gnu/bin/cargo": ELF
+        for t in ("stable", "nightly", "nightly-2024-01-01", "1.79")
+    }
     facts = host({**tree, **{f"{H}/{k}": script(v) for k, v in files.items()}}, f"{H}/.cargo/bin", env=env)
     if proxy == "hard link":
         for name in ("rustup", "cargo"):
@@ -258,13 +319,27 @@ def test_an_override_for_a_folder_above_the_project():
 
 
 def test_what_is_wrong_with_programs_nobody_asked_for_is_not_said_at_every_start():
-    tree = {f"{H}/bin/stale": script(f"#!{H}/gone/python\n"), f"{H}/bin/old": ("file", elf(wide=False)), f"{H}/bin/dangling": "link:/gone", f"{H}/bin/fine": ELF}
+    tree = {
+        f"{H}/bin/stale": script(f"#!{H}/gone/python\n"),
+        f"{H}/bin/old": ("file", elf(wide=False)),
+        f"{H}/bin/dangling": "link:/gone",
+        f"{H}/bin/fine": ELF,
+    }
     assert path_entries(host(tree, f"{H}/bin"), BASE).notes == ()
     assert toolchains(["fine"], host=host(tree, f"{H}/bin"), base=BASE).notes == ()
     assert len(toolchains(["stale"], host=host(tree, f"{H}/bin"), base=BASE).notes) == 1
 
 
 def test_the_libraries_beside_a_folder_of_path():
-    tree = {f"{H}/.local/bin/tool": ("file", elf(search="$ORIGIN/../lib")), f"{H}/.local/lib/libfoo.so.1": ELF, "/opt/other/libbar.so": ELF, f"{H}/.local/bin/bar": ("file", elf(needed=("libbar.so",), search="/opt/other"))}
+    tree = {
+        f"{H}/.local/bin/tool": ("file", elf(search="$ORIGIN/../lib")),
+        f"{H}/.local/lib/libfoo.so.1": ELF,
+        "/opt/other/libbar.so": ELF,
+        f"{H}/.local/bin/bar": ("file", elf(needed=("libbar.so",), search="/opt/other")),
+    }
     assert sources(path_entries(host(tree, f"{H}/.local/bin"), BASE)) == [f"{H}/.local/bin", f"{H}/.local/lib"]
-    assert sources(toolchains(["bar"], host=host(tree, f"{H}/.local/bin"), base=BASE)) == [f"{H}/.local/bin", f"{H}/.local/lib", "/opt/other/libbar.so"]
+    assert sources(toolchains(["bar"], host=host(tree, f"{H}/.local/bin"), base=BASE)) == [
+        f"{H}/.local/bin",
+        f"{H}/.local/lib",
+        "/opt/other/libbar.so",
+    ]

@@ -8,9 +8,7 @@ from inner.request import Request
 
 def line(entry=None, args_file=None, **request):
     profile = Profile("p", entrypoint=entry or Entrypoint())
-    words, notices = command(
-        profile, Request(**request), shell="/bin/bash", args_file=args_file, expand=lambda text, origin: text
-    )
+    words, _ = command(profile, Request(**request), shell="/bin/bash", args_file=args_file, expand=lambda text, origin: text)
     return words
 
 

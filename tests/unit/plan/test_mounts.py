@@ -104,7 +104,9 @@ def test_links_are_followed_inside_the_box():
     assert seen(box, "/bin", follow=False) == ("/bin", "link", "ro", "")
 
 
-@pytest.mark.parametrize("path", [P + "/src/a.py/", P + "/src/a.py/.", P + "/src/a.py/..", P + "/src/a.py/x", P + "/no/..", "/bin/sh/"])
+@pytest.mark.parametrize(
+    "path", [P + "/src/a.py/", P + "/src/a.py/.", P + "/src/a.py/..", P + "/src/a.py/x", P + "/no/..", "/bin/sh/"]
+)
 def test_a_file_is_no_folder_and_what_is_absent_has_no_parent(path):
     assert table(PROJECT).at(path).absent
 
@@ -142,7 +144,13 @@ def test_mount_points_that_a_start_makes_are_seen_through_every_bind_of_their_so
     again = Bind(P, "/again")
     box = table(PROJECT, again, Symlink("src", P + "/l"), Mask(P + "/new/file", "file"), Tmpfs(P + "/cache"))
     assert seen(box, "/again/l/a.py") == ("/again/src/a.py", "file", "ro", P + "/src/a.py")
-    assert [box.at("/again" + path, follow=False).kind for path in ("/l", "/new", "/new/file", "/cache", "/other")] == ["link", "dir", "file", "dir", ""]
+    assert [box.at("/again" + path, follow=False).kind for path in ("/l", "/new", "/new/file", "/cache", "/other")] == [
+        "link",
+        "dir",
+        "file",
+        "dir",
+        "",
+    ]
     assert not box.at("/again/new/file").hidden
 
 
@@ -165,7 +173,16 @@ def made(*mounts):
 
 
 def test_nothing_is_made_for_what_exists_nor_in_the_boxs_own_memory():
-    assert made(Bind(P + "/.git", P + "/.git"), Mask(P + "/src/a.py", "file"), Tmpfs("/tmp/a/b"), Data("/etc/x/y", b""), Dir(P + "/src")) == ()
+    assert (
+        made(
+            Bind(P + "/.git", P + "/.git"),
+            Mask(P + "/src/a.py", "file"),
+            Tmpfs("/tmp/a/b"),
+            Data("/etc/x/y", b""),
+            Dir(P + "/src"),
+        )
+        == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -250,4 +267,12 @@ def test_a_folder_made_for_one_mount_is_not_a_file_for_the_next():
 
 
 def test_allowed_in_dev_and_proc():
-    assert made(Bind("/data", "/dev/dri", dev=True), Bind("/etc/passwd", "/dev/null", kind="file"), Mask("/proc/keys", "file"), Bind("/data", "/proc/sys")) == ()
+    assert (
+        made(
+            Bind("/data", "/dev/dri", dev=True),
+            Bind("/etc/passwd", "/dev/null", kind="file"),
+            Mask("/proc/keys", "file"),
+            Bind("/data", "/proc/sys"),
+        )
+        == ()
+    )

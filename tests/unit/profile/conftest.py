@@ -34,7 +34,11 @@ class Machine:
     def write(self, scope: str, name: str, text: str) -> Path:
         """A profile (`NAME`) or a file (`x/y.toml`) of a scope; profiles get their `schema_version`."""
         base = {"user": self.home / ".config/inner", "system": self.system, "project": self.project / ".inner"}[scope]
-        path = base / "profiles" / f"{name}.toml" if "/" not in name else (self.project / name if scope == "project" else base / name)
+        path = (
+            base / "profiles" / f"{name}.toml"
+            if "/" not in name
+            else (self.project / name if scope == "project" else base / name)
+        )
         if "/" not in name:
             text = f'schema_version = "1"\n{text}'
         return self.put(path, text)

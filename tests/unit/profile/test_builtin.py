@@ -13,7 +13,15 @@ AGENTS = {
     "aider-one-shot": "aider", "gemini-interactive": "gemini", "gemini-one-shot": "gemini", "codex-interactive": "codex",
     "codex-one-shot": "codex", "opencode-interactive": "opencode", "opencode-one-shot": "opencode", "cursor-interactive": "cursor",
 }  # fmt: skip
-TOOLCHAINS = {"python": "@pip", "node-22": "@npm", "rust": "@cargo", "go": "@go", "java-21": "", "java-maven": "@maven", "java-gradle": "@maven"}
+TOOLCHAINS = {
+    "python": "@pip",
+    "node-22": "@npm",
+    "rust": "@cargo",
+    "go": "@go",
+    "java-21": "",
+    "java-maven": "@maven",
+    "java-gradle": "@maven",
+}
 WIDE = {"shell-containers", "claude-containers"}
 ALL = {"shell", "shell-oneshot", "shell-containers", *AGENTS, *TOOLCHAINS}
 
@@ -31,7 +39,14 @@ def test_each_loads_and_keeps_the_promises(machine: Machine, name: str) -> None:
     assert found.name == name
     assert found.notices == ()
     box = found.sandbox
-    assert (box.root, box.home, box.seccomp, box.git_dir, box.pid_namespace, box.clipboard) == ("minimal", "isolated", "default", "protected", True, False)
+    assert (box.root, box.home, box.seccomp, box.git_dir, box.pid_namespace, box.clipboard) == (
+        "minimal",
+        "isolated",
+        "default",
+        "protected",
+        True,
+        False,
+    )
     assert not found.mounts
     assert not box.home_allow
     assert not found.env.inherit_all
