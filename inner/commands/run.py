@@ -8,6 +8,7 @@ from inner.errors import CannotExecute, CommandNotFound, ConfigError, RunError
 from inner.frozen import TYPE_CHECKING
 from inner.guard import guard
 from inner.host import RealHost
+from inner.paths import state_dir
 from inner.plan.command import refuse_unexecutable
 
 if TYPE_CHECKING:
@@ -38,19 +39,21 @@ def main(request: Request) -> int:
 
 def run(request: Request) -> int:
     """Resolve, plan, and then show the plan or start it."""
+    from inner.launch import rundir
     from inner.launch.features import probe
     from inner.plan.build import build
 
     host = RealHost(dict(os.environ))
     profile = _profile(request, host)
     terminal = os.isatty(0) and os.isatty(1)
-    plan = build(profile, request, host, terminal=terminal, args_file=_args_file(request))
-    features = probe(host.env)
+    folder = rundir.name(state_dir(host.env, host.home))
+    plan = build(profile, request, host, terminal=terminal, args_file=_args_file(request), run_dir=folder)
+    features = probe(host.env, project=plan.project)
     if request.dry_run:
         from inner.commands.dry_run import show
 
         return show(plan, profile, features, host, as_json=request.json)
-    return _start(plan, features, host)
+    return _start(plan, profile, features, host, folder)
 
 
 def _profile(request: Request, host: RealHost) -> Profile:
@@ -73,19 +76,20 @@ def _args_file(request: Request) -> bytes | None:
         raise ConfigError(f"cannot read the arguments in `{request.args_file}`: {reason}", where=request.args_file) from None
 
 
-def _start(plan: Plan, features: Features, host: RealHost) -> int:
+def _start(plan: Plan, profile: Profile, features: Features, host: RealHost, folder: str) -> int:
     """Make what the plan needs, start the box, and tell how it ended."""
-    from inner import bwrap, ui
-    from inner.launch import supervisor
+    from inner import ui
+    from inner.launch import session
 
     refuse_unexecutable(plan.command)
-    for text in (*plan.notices, *bwrap.limitations(plan, features)):
-        ui.warning(text)
-    words = bwrap.words(plan, features, env=host.env, filter=None)
-    outcome = supervisor.run(
-        features.path, words, plan.command, terminal=plan.terminal, timeout=plan.timeout, setuid=features.setuid
-    )
+    outcome = session.run(plan, profile, features, host, folder=folder, warn=ui.warning, progress=_copying)
     return _tell(plan, outcome, features)
+
+
+def _copying(files: int, source: str) -> None:
+    from inner import ui
+
+    ui.note(f"copying `{source}`: {files} files so far")
 
 
 def _tell(plan: Plan, outcome: Outcome, features: Features) -> int:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from inner.egress import address
 from inner.frozen import TYPE_CHECKING, frozen
+from inner.plan.network import RESOLVER
 
 if TYPE_CHECKING:
     from inner.egress.rules import Entry, Rules
 
 PREFIX = "127.18."
-RESOLVER = PREFIX + "0.1"
 DNS_PORT, PROXY_PORT = 53, 3128
 FIRST, LAST = 2, 0xFFFE  # of the /16; 127.18.255.255 looks like a broadcast address to some programs
 PRIVILEGED = 1024  # ip(7), ip_unprivileged_port_start

@@ -13,10 +13,11 @@ import time
 from inner.egress import address, dns
 from inner.egress.connection import HEAD_TIME, Connection
 from inner.egress.gates import Plain, Proxy, Target, gate
-from inner.egress.names import DNS_PORT, PROXY_PORT, RESOLVER, TTL
+from inner.egress.names import DNS_PORT, PROXY_PORT, TTL
 from inner.egress.relay import Pipes, reset
 from inner.egress.rules import HTTP, HTTPS
 from inner.frozen import TYPE_CHECKING
+from inner.plan.network import RESOLVER
 
 if TYPE_CHECKING:
     import socket as _socket

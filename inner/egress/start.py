@@ -11,12 +11,11 @@ from __future__ import annotations
 import os
 import select
 
-from inner.egress.names import PROXY_PORT, RESOLVER
+from inner.egress.names import PROXY_PORT
 from inner.egress.rules import rules
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING
-from inner.paths import BoxPath
-from inner.plan.model import Data
+from inner.plan.network import RESOLVER
 
 if TYPE_CHECKING:
     import socket as _socket
@@ -34,18 +33,6 @@ PROXY = f"http://{RESOLVER}:{PROXY_PORT}"
 
 PATIENCE = 15.0  # seconds for the box to get its network
 GOODBYE = 2.0  # seconds for the last lines of the record
-
-
-def resolv_conf() -> bytes:
-    """`/etc/resolv.conf` of a box with an allowlist. No search list: a name is asked for as it stands."""
-    return f"nameserver {RESOLVER}\noptions timeout:5 attempts:2\n".encode("ascii")
-
-
-def plan_files(network: Network) -> tuple[Data, ...]:
-    """The files that a box with this network needs beside those of every box (which has `hosts: files dns` in nsswitch.conf)."""
-    if network.mode != "allowlist":
-        return ()
-    return (Data(BoxPath("/etc/resolv.conf"), resolv_conf(), why="the resolver of the allowlist"),)
 
 
 class Egress:

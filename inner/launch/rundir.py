@@ -20,20 +20,19 @@ if TYPE_CHECKING:
 LOCK = "lock"
 
 
-def create(state: str) -> tuple[HostPath, int]:
-    """A new folder `state/runs/ID`, mode 0700, and the descriptor that keeps it locked."""
-    runs = f"{state}/runs"
+def name(state: str) -> HostPath:
+    """Where the folder of a new run will be, `state/runs/ID`: the plan speaks of it before it is made."""
+    return HostPath(f"{state}/runs/{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}")
+
+
+def create(path: str) -> int:
+    """Make the folder `path` (`name`), mode 0700; the descriptor that is returned keeps it locked."""
+    runs = path.rpartition("/")[0]
     try:
         os.makedirs(runs, mode=0o700, exist_ok=True)
-        for folder in (state, runs):
+        for folder in (runs.rpartition("/")[0], runs):
             _ours(folder)
-        while True:
-            path = f"{runs}/{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}"
-            try:
-                os.mkdir(path, 0o700)
-                break
-            except FileExistsError:
-                continue
+        os.mkdir(path, 0o700)
         fd = os.open(f"{path}/{LOCK}", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as problem:
@@ -42,7 +41,7 @@ def create(state: str) -> tuple[HostPath, int]:
             where=runs,
             hint="is the disk full, or the folder somebody else's?",
         ) from None
-    return HostPath(path), fd
+    return fd
 
 
 def _ours(folder: str) -> None:

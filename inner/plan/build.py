@@ -142,6 +142,7 @@ def build(
         limits=box.sandbox.limits,
         terminal="private" if private else "none",
         tui=profile.entrypoint.tui,
+        clipboard=box.sandbox.clipboard,
         timeout=profile.output.timeout_seconds,
         summary=profile.output.summary,
         log=profile.output.log,
@@ -163,8 +164,6 @@ def refuse_unbuilt(profile: Profile, request: Request) -> None:
         )
     cases = (
         (request.review, "changes kept apart for review", "review", "leave out `--review`"),
-        (sandbox.network_mode == "allowlist", "a network allowlist", "sandbox.network_mode", "`--no-network`, or `--network` for all of it"),
-        (bool(profile.credentials), "credentials", "credentials", "pass a variable by name with `passthrough`"),
         (bool(sandbox.require), "requirements", "sandbox.require", "leave the key out"),
         (any(x is not None for x in (sandbox.limits.memory, sandbox.limits.cpu, sandbox.limits.pids)), "resource limits", "sandbox.limits", "leave the limits out"),
         (bool(sandbox.cgroup_manager), "a cgroup manager", "sandbox.cgroup_manager", "leave the key out"),

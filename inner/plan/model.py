@@ -172,6 +172,7 @@ class Plan:
     limits: Limits = Limits()
     terminal: str = "none"
     tui: bool = False
+    clipboard: bool = False  # the box's terminal may set it (OSC 52)
     timeout: float = 0  # seconds, 0 for none
     summary: bool = False
     log: str = ""

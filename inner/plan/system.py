@@ -10,6 +10,7 @@ from inner.frozen import TYPE_CHECKING
 from inner.host import kind, realpath
 from inner.paths import BoxPath, HostPath, covers
 from inner.plan.model import MIB, Bind, Data, Dev, Dir, Mask, Proc, Symlink, Tmpfs
+from inner.plan.network import resolv_conf
 
 if TYPE_CHECKING:
     from inner.host import Host
@@ -169,7 +170,7 @@ def _identity(user: str, uid: int, gid: int, home: str, shell: str) -> list[Moun
 
 
 def _names(host: Host, network: str) -> list[Mount]:
-    """How names are resolved. With an allowlist the resolver is the egress process's, see `egress.start`."""
+    """How names are resolved. With an allowlist the resolver is the egress process's."""
     mounts: list[Mount] = [
         Data(BoxPath("/etc/hosts"), b"127.0.0.1 localhost inner\n::1 localhost inner\n", why="made for this box"),
         Data(
@@ -186,10 +187,10 @@ def _names(host: Host, network: str) -> list[Mount]:
             why="made for this box",
         ),
     ]
-    if network == "full":
-        resolver = host.read(realpath(host, "/etc/resolv.conf"))
-        if resolver is not None:
-            mounts.append(Data(BoxPath("/etc/resolv.conf"), resolver, why="the host's resolver"))
+    resolver = resolv_conf() if network == "allowlist" else host.read(realpath(host, "/etc/resolv.conf"))
+    if network != "off" and resolver is not None:
+        why = "the resolver of the allowlist" if network == "allowlist" else "the host's resolver"
+        mounts.append(Data(BoxPath("/etc/resolv.conf"), resolver, why=why))
     return mounts
 
 

@@ -12,6 +12,7 @@ import time
 from inner.egress import start
 from inner.errors import InnerError
 from inner.plan.model import Network
+from inner.plan.network import resolv_conf
 from inner.profile.model import Credential
 
 BWRAP = "/usr/bin/bwrap"
@@ -31,7 +32,7 @@ def main(asked: dict) -> dict:
         host = RealHost(dict(os.environ))
     egress = start.prepare(network, host, credentials=credentials, event_fd=event_fd)
     os.close(event_fd)
-    files = {data.dest: data.content for data in start.plan_files(network)}
+    files = {"/etc/resolv.conf": resolv_conf()} if network.mode == "allowlist" else {}
     files["/etc/nsswitch.conf"] = b"hosts: files dns\n"
     files["/etc/hosts"] = b"127.0.0.1 localhost\n::1 localhost\n"
     files["/etc/passwd"] = f"u:x:{os.getuid()}:{os.getgid()}:u:/tmp:/bin/sh\n".encode()

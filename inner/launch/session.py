@@ -1,0 +1,79 @@
+"""One run from its plan to its outcome: what it acquires on the host, in order, and gives back in reverse, whatever happens.
+
+    folder -> copies -> mount points -> network -> bubblewrap
+
+Each is a module of its own; this one only knows the order. `rundir.sweep` does the second half for runs that were killed.
+"""
+
+from __future__ import annotations
+
+import os
+
+from inner import bwrap
+from inner.frozen import TYPE_CHECKING
+from inner.launch import copies, rundir, scaffold, supervisor
+from inner.launch.undo import Undo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inner.bwrap import Features
+    from inner.host import Host
+    from inner.launch.outcome import Outcome
+    from inner.plan.model import Plan
+    from inner.profile.model import Profile
+
+
+def run(
+    plan: Plan,
+    profile: Profile,
+    features: Features,
+    host: Host,
+    *,
+    folder: str,
+    warn: Callable[[str], None],
+    progress: Callable[[int, str], None] | None = None,
+) -> Outcome:
+    """Start the box, stay until it has ended. `folder` is the run's own (`rundir.name`); `warn` gets what the user should know,
+    one line each; `progress(files, source)` is called while something large is copied. Raises RunError and its kin.
+    """
+    for text in (*plan.notices, *bwrap.limitations(plan, features)):
+        warn(text)
+    words = bwrap.words(plan, features, env=host.env, filter=None)
+    rundir.sweep(folder.rpartition("/runs/")[0], recover)
+    with Undo() as undo:
+        lock = rundir.create(folder)
+        undo.later(os.close, lock)
+        undo.later(rundir.remove, folder)
+        copies.make(plan.copies, progress)
+        scaffold.note(folder, plan.scaffolding)
+        undo.later(scaffold.remove, folder)
+        network = _network(plan, profile, host, folder, undo)
+        return supervisor.run(
+            features.path,
+            words,
+            plan.command,
+            terminal=plan.terminal,
+            timeout=plan.timeout,
+            clipboard=plan.clipboard,
+            setuid=features.setuid,
+            on_started=network,
+        )
+
+
+def recover(folder: str) -> None:
+    """Undo on the host what the run of `folder` would have undone itself."""
+    scaffold.remove(folder)
+
+
+def _network(plan: Plan, profile: Profile, host: Host, folder: str, undo: Undo) -> Callable[[int], object] | None:
+    """With an allowlist: the egress process, and what gives the box its network before it runs anything."""
+    if plan.network.mode != "allowlist":
+        return None
+    from inner.egress.start import prepare
+
+    record = os.open(f"{folder}/network", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    undo.later(os.close, record)
+    egress = prepare(plan.network, host, credentials=profile.credentials, origins=profile.origins, event_fd=record)
+    undo.later(egress.close)
+    return egress.attach
