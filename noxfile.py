@@ -1,0 +1,82 @@
+"""Sessions for `sh tests/run` (or `nox`): `nox -l` lists them. Test sessions share one environment; each can be run alone.
+
+Tests run as an ordinary user. Only the session `root` is for root; `tests/run` starts it after the others.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.sessions = ["lint", "types", "unit", "box", "cli"]
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_missing_interpreters = True
+
+PLACE = Path(os.environ.get("NOX_ENVDIR", ".nox")).absolute()
+WORKERS = ("-n", os.environ.get("INNER_TESTS_WORKERS", "2"))
+_made = False
+
+
+def python(session: nox.Session) -> str:
+    """The interpreter of the tests' environment, made once for all sessions of a run, with this tree installed in it."""
+    global _made
+    place = PLACE / "tests"
+    interpreter = str(place / "bin/python")
+    if not _made:
+        if not Path(interpreter).exists():
+            session.run(sys.executable, "-m", "venv", str(place), silent=True)
+        groups = nox.project.load_toml("pyproject.toml")["dependency-groups"]
+        session.run(interpreter, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-e", ".", *groups["test"], external=True)
+        _made = True
+    return interpreter
+
+
+def pytest(session: nox.Session, *arguments: str) -> None:
+    """Run pytest on what was named after `--`, else on `arguments`."""
+    session.run(python(session), "-m", "pytest", *(session.posargs or arguments), external=True)
+
+
+@nox.session(tags=["fast", "lint"])
+def lint(session: nox.Session) -> None:
+    """Style, formatting, and who may import whom."""
+    session.install("-q", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "lint"), "-e", ".")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+
+
+@nox.session(tags=["fast", "lint"])
+def types(session: nox.Session) -> None:
+    """Types, strictly."""
+    session.install("-q", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "types"), "-e", ".")
+    session.run("mypy")
+
+
+@nox.session(venv_backend="none", tags=["fast", "test"])
+def unit(session: nox.Session) -> None:
+    """The pure parts: unit tests, laws (hypothesis), golden files."""
+    pytest(session, *WORKERS, "tests/unit", "tests/laws", "tests/golden")
+
+
+@nox.session(venv_backend="none", tags=["test"])
+def box(session: nox.Session) -> None:
+    """Real boxes with real bubblewrap."""
+    pytest(session, *WORKERS, "-m", "not root", "tests/box")
+
+
+@nox.session(venv_backend="none", tags=["test"])
+def cli(session: nox.Session) -> None:
+    """Whole transcripts of commands."""
+    pytest(session, *WORKERS, "-m", "not root", "tests/cli")
+
+
+@nox.session(venv_backend="none", tags=["test"])
+def root(session: nox.Session) -> None:
+    """What only root can try, and that boxes of root are no weaker."""
+    if os.getuid() != 0:
+        session.error("this session is for root: `sudo sh tests/run`")
+    pytest(session, "-m", "root", "tests")

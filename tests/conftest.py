@@ -1,0 +1,56 @@
+"""What holds for every test: a home of its own, no skips, and golden files that can be made anew (`--update-golden`)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+HOME = tempfile.mkdtemp(prefix="inner-tests-home-")
+REAL = {name: os.environ.get(name, "") for name in ("HOME", "XDG_CACHE_HOME")}  # where tools of the machine itself are set up
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="write the golden files instead of comparing with them")
+
+
+def pytest_configure(config):
+    os.environ["HOME"] = HOME
+    for name in list(os.environ):
+        if name.startswith(("XDG_", "INNER_")) or name in ("GIT_CONFIG_GLOBAL", "SSH_AUTH_SOCK", "SHIV_ROOT"):
+            del os.environ[name]
+
+
+def pytest_unconfigure(config):
+    shutil.rmtree(HOME, ignore_errors=True)
+
+
+def pytest_runtest_logreport(report):
+    if report.skipped and not hasattr(report, "wasxfail"):
+        _skipped.append(report.nodeid)
+
+
+_skipped: list[str] = []
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """A test that did not run proves nothing: a skip is a failure."""
+    if _skipped and exitstatus == 0 and not hasattr(session.config, "workerinput"):
+        print("\nskipped, which counts as failed:", *_skipped, sep="\n  ")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def golden(request):
+    """golden(name, text): `text` is what `tests/golden/NAME` holds."""
+
+    def same(name, text):
+        path = request.config.rootpath / "tests" / "golden" / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        assert text == path.read_text(), f"{name} differs: `pytest --update-golden` writes it anew"
+
+    return same
