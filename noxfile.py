@@ -30,7 +30,9 @@ def python(session: nox.Session) -> str:
         if not Path(interpreter).exists():
             session.run(sys.executable, "-m", "venv", str(place), silent=True)
         groups = nox.project.load_toml("pyproject.toml")["dependency-groups"]
-        session.run(interpreter, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-e", ".", *groups["test"], external=True)
+        session.run(
+            interpreter, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-e", ".", *groups["test"], external=True
+        )
         _made = True
     return interpreter
 

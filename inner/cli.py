@@ -29,7 +29,7 @@ def build() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "terminal_width": 96},
     )
 
     def show_version(value: bool) -> None:
@@ -79,6 +79,11 @@ def _typer(argv: list[str]) -> int:
         if message is None or not hasattr(problem, "exit_code"):
             raise
         context = getattr(problem, "ctx", None)
+        if (
+            context is not None and type(problem).__name__ == "NoArgsIsHelpError"
+        ):  # `inner`, `inner profile`: a question, not a fault
+            typer.echo(context.get_help())
+            return 0
         path = context.command_path if context is not None else "inner"
         text = message().rstrip(".")
         raise UsageError(text[:1].lower() + text[1:], hint=f"`{path} --help` shows what it takes") from None

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
+from program import inner
 
 
-def inner(*words, **more):
-    return subprocess.run([sys.executable, "-m", "inner", *words], capture_output=True, text=True, timeout=60, **more)
-
-
-@pytest.mark.parametrize("words", [(), ("--help",), ("-h",), ("run", "--help"), ("profile", "--help"), ("config", "--help"), ("version", "--help")])
+@pytest.mark.parametrize(
+    "words", [(), ("--help",), ("-h",), ("run", "--help"), ("profile", "--help"), ("config", "--help"), ("version", "--help")]
+)
 def test_help_is_there_for_every_command_and_fits_a_line(words):
     done = inner(*words)
-    assert done.returncode == (0 if words else 2)
-    assert "Usage: inner" in done.stdout + done.stderr
-    assert max(map(len, (done.stdout + done.stderr).splitlines())) <= 100
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage: inner")
+    assert max(map(len, done.stdout.splitlines())) <= 100
 
 
 def test_a_first_box(tmp_path):

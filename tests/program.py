@@ -1,0 +1,17 @@
+"""`inner` as a program, started from this tree, whatever is installed and wherever the test stands."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+START = f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv[0] = 'inner'; from inner.__main__ import main; main()"
+INNER = (sys.executable, "-I", "-c", START)
+
+
+def inner(*words: str, **more: object) -> subprocess.CompletedProcess[str]:
+    """Run it to its end, with what it wrote as text."""
+    options: dict[str, object] = {"capture_output": True, "text": True, "timeout": 120, "stdin": subprocess.DEVNULL, **more}
+    return subprocess.run([*INNER, *words], **options)  # type: ignore[call-overload]
