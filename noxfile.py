@@ -18,12 +18,11 @@ nox.options.error_on_missing_interpreters = True
 
 PLACE = Path(os.environ.get("NOX_ENVDIR", ".nox")).absolute()
 WORKERS = ("-n", os.environ.get("INNER_TESTS_WORKERS", "2"))
-_made = False
+_made: list[str] = []
 
 
 def python(session: nox.Session) -> str:
     """The interpreter of the tests' environment, made once for all sessions of a run, with this tree installed in it."""
-    global _made
     place = PLACE / "tests"
     interpreter = str(place / "bin/python")
     if not _made:
@@ -33,7 +32,7 @@ def python(session: nox.Session) -> str:
         session.run(
             interpreter, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-e", ".", *groups["test"], external=True
         )
-        _made = True
+        _made.append(interpreter)
     return interpreter
 
 
