@@ -31,7 +31,7 @@ def show(plan: Plan, profile: Profile, features: Features, host: Host, *, as_jso
     ui.out(f"terminal     {'a private one' if plan.terminal == 'private' else 'none: pipes and files as given'}")
     ui.out(f"time limit   {f'{plan.timeout:g} s' if plan.timeout else 'none'}")
     ui.out(f"limits       {_limits(plan)}")
-    ui.out(f"system calls {'filtered' if plan.seccomp == 'default' else 'not filtered'}")
+    ui.out(f"system calls {_calls(plan)}")
     ui.out()
     ui.out("what the box sees")
     rows = [(place, what, why(mount)) for mount in plan.mounts for place, what in [describe(mount, host)]]
@@ -103,6 +103,15 @@ def _limits(plan: Plan) -> str:
 
     limits = found(plan.limits, memory=_memory(), cpus=os.cpu_count() or 1)
     return f"memory {_size(limits.memory)}, cpu {limits.cpu:g}, {limits.pids} processes (not enforced by this version)"
+
+
+def _calls(plan: Plan) -> str:
+    """HostError where the run would refuse to start: on a machine for which there is no filter."""
+    from inner.seccomp import filter_of
+
+    if filter_of(plan, os.uname().machine) is None:
+        return "not filtered"
+    return "filtered" + (", but for namespaces and mounts" if plan.namespaces.nested_user else "")
 
 
 def _memory() -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from inner import bwrap
+from inner import bwrap, seccomp
 from inner.frozen import TYPE_CHECKING
 from inner.launch import copies, rundir, scaffold, supervisor
 from inner.launch.undo import Undo
@@ -39,7 +39,7 @@ def run(
     """
     for text in (*plan.notices, *bwrap.limitations(plan, features)):
         warn(text)
-    words = bwrap.words(plan, features, env=host.env, filter=None)
+    words = bwrap.words(plan, features, env=host.env, filter=seccomp.filter_of(plan, os.uname().machine))
     rundir.sweep(folder.rpartition("/runs/")[0], recover)
     with Undo() as undo:
         lock = rundir.create(folder)

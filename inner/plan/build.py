@@ -119,6 +119,9 @@ def build(
     private = terminal if interactive is None else interactive and terminal
     env, notices = environment(profile, host, own=own, terminal=private, expand=box.expand, extra=extra)
     box.notices += notices
+    if box.sandbox.seccomp == "off":
+        origin = box.profile.origin("sandbox.seccomp")
+        box.notices.append(f"system calls are not filtered: the kernel answers all that this box asks of it ({origin})")
     ordered = mounts.simplify(mounts.order(box.mounts))
     table = mounts.MountTable(ordered, host)
     _refuse_missing(box, table, line[0], path)
