@@ -14,8 +14,10 @@ from inner.plan import mounts
 from inner.plan.command import command
 from inner.plan.environment import environment
 from inner.plan.hide import Secrets
+from inner.plan.identity import git
 from inner.plan.model import MIB, Bind, Copy, Data, Namespaces, Network, Plan, Tmpfs, Variable
 from inner.plan.project import refuse_writable, workdir
+from inner.plan.shims import Shims
 from inner.plan.system import HOME_SIZE, RUN_SIZE, system
 from inner.profile.expand import Expander
 
@@ -108,7 +110,7 @@ def build(
     _granted(box)
     _profile_mounts(box)
     _project(box)
-    extra = _git(box)
+    extra = _git(box, line[0])
     path = _shims(box, path)
     _clipboard(box)
     _masks(box)
@@ -287,12 +289,20 @@ def _project(box: Box) -> None:
     box.mounts.append(Bind(box.project, BoxPath(box.project), "rw", why="working directory"))
 
 
-def _git(box: Box) -> tuple[Variable, ...]:  # noqa: ARG001
-    return ()
+def _git(box: Box, program: str) -> tuple[Variable, ...]:
+    """The user's own git configuration, sanitised, and what of it has to be in the environment."""
+    found = git(box.profile, box.host, project=box.project, mounts=box.mounts, secrets=box.secrets, program=program)
+    box.mounts += found.mounts
+    box.notices += found.notices
+    return found.variables
 
 
-def _shims(box: Box, path: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG001
-    return path
+def _shims(box: Box, path: tuple[str, ...]) -> tuple[str, ...]:
+    """Commands that are blocked or rewritten: first on PATH, and in the place of the real ones."""
+    found = Shims(box.profile, box.host, box.mounts, path)
+    box.mounts += found.mounts
+    box.notices += found.notices
+    return found.path
 
 
 def _clipboard(box: Box) -> None:
