@@ -169,14 +169,21 @@ class Settings(BaseSettings):
 
 
 def load(
-    host: Host, *, workdir: str = "", no_project: bool = False, flags: Mapping[str, Any] | None = None, system: str = SYSTEM
+    host: Host,
+    *,
+    workdir: str = "",
+    no_project: bool = False,
+    project: Project | None = None,
+    flags: Mapping[str, Any] | None = None,
+    system: str = SYSTEM,
 ) -> Settings:
     """Read every layer. ConfigError, with file and line, for a file that cannot be read or says something unknown.
 
-    `flags` maps settings to values given on the command line; `workdir` is where the search for a project begins.
+    `flags` maps settings to values given on the command line; `workdir` is where the search for a project begins, unless
+    `project` was found already.
     """
     user = config_dir(host.env, host.home)
-    project = discover(host, workdir)
+    project = discover(host, workdir) if project is None else project
     if no_project:
         project = Project(HostPath(""), project.area)
     stack: list[tuple[dict[str, Any], dict[str, Origin]]] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from inner.errors import CannotExecute, CommandNotFound, ConfigError, RunError
 from inner.frozen import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from inner.plan.model import Plan
     from inner.profile.model import Profile
     from inner.request import Request
+
+AGAIN = "INNER_STARTED_AGAIN"
 
 
 def add(app: typer.Typer) -> None:
@@ -42,9 +45,10 @@ def run(request: Request) -> int:
     from inner.launch import rundir
     from inner.launch.features import probe
     from inner.plan.build import build
+    from inner.profile.store import resolved
 
-    host = RealHost(dict(os.environ))
-    profile = _profile(request, host)
+    host = RealHost({name: value for name, value in os.environ.items() if name != AGAIN})
+    profile = resolved(request, host, kept=_again)
     terminal = os.isatty(0) and os.isatty(1)
     folder = rundir.name(state_dir(host.env, host.home))
     plan = build(profile, request, host, terminal=terminal, args_file=_args_file(request), run_dir=folder)
@@ -56,11 +60,10 @@ def run(request: Request) -> int:
     return _start(plan, profile, features, host, folder)
 
 
-def _profile(request: Request, host: RealHost) -> Profile:
-    from inner.profile.resolve import resolve
-    from inner.settings import load
-
-    return resolve(request, load(host, workdir=request.workdir, no_project=request.no_project), host)
+def _again() -> None:
+    """What was imported to read configuration would weigh on this process as long as the box runs: start anew, and find it kept."""
+    if AGAIN not in os.environ and "typer" not in sys.modules:
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, AGAIN: "1"})  # noqa: S606
 
 
 def _args_file(request: Request) -> bytes | None:

@@ -35,7 +35,7 @@ class Trust:
         try:
             if not _private(os.lstat(self.folder), self.uid, stat.S_ISDIR):
                 return False
-            fd = os.open(self._file(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+            fd = os.open(self.record(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         except (OSError, ValueError):
             return False
         try:
@@ -52,7 +52,7 @@ class Trust:
             if not _private(os.lstat(self.folder), self.uid, stat.S_ISDIR):
                 hint = f"`chmod 700 {self.folder}`"
                 raise HostError("the folder of trust decisions is open to others", where=self.folder, hint=hint)
-            target = self._file(path)
+            target = self.record(path)
             draft = f"{target}.{os.getpid()}"
             fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
@@ -68,7 +68,7 @@ class Trust:
     def revoke(self, path: str) -> bool:
         """Forget the decision about `path`; False when there was none."""
         try:
-            os.unlink(self._file(path))
+            os.unlink(self.record(path))
         except FileNotFoundError:
             return False
         except OSError as problem:
@@ -78,7 +78,8 @@ class Trust:
     def _failed(self, what: str, problem: OSError) -> HostError:
         return HostError(f"the decision cannot be {what}: {(problem.strerror or 'unknown').lower()}", where=self.folder)
 
-    def _file(self, path: str) -> str:
+    def record(self, path: str) -> str:
+        """Where the decision about `path` is kept."""
         return f"{self.folder}/{_digest(os.fsencode(path))}"
 
 
