@@ -4,8 +4,10 @@ What bubblewrap does (bubblewrap.c: monitor_child, do_init; seen with strace on 
 mounted and `exit-code` only when the command was executed. A failed set-up and a failed exec look alike: no `exit-code`,
 status 1. They differ in who reaps pid 1 of the box. When the set-up fails pid 1 itself ends, and bubblewrap reaps it; once the
 command has been forked, pid 1 reports the command's status on an eventfd, which bubblewrap reads first, and ends without
-reaping pid 1, which becomes ours (PR_SET_CHILD_SUBREAPER). Its wording is never matched; whether exec failed with ENOENT is read
-from the text of the C library, which ends the message (perror(3); the environment is empty, so the locale is C).
+reaping pid 1, which becomes ours (PR_SET_CHILD_SUBREAPER). Without a pid namespace it has no eventfd and always reaps: there a
+command that cannot be executed is told as a failed set-up, with bubblewrap's message. Its wording is never matched; whether exec
+failed with ENOENT is read from the text of the C library, which ends the message (perror(3); the environment is empty, so the
+locale is C).
 """
 
 from __future__ import annotations
