@@ -208,9 +208,7 @@ def test_abstract_sockets_of_the_host_network():
 
 # --- standard streams -----------------------------------------------------------------------------------------------------------
 
-REOPEN = (
-    "(echo PWNED > /proc/self/fd/0) 2>/dev/null; (echo PWNED >> /dev/stdin) 2>/dev/null; cat; timeout 0.5 cat /proc/$$/fd/1 >&2; true"
-)
+REOPEN = "(echo PWNED > /proc/self/fd/0) 2>/dev/null; (echo PWNED >> /dev/stdin) 2>/dev/null; cat; timeout 0.5 cat /proc/self/fd/3 3>&1 >&2; true"
 
 
 def test_files_cannot_be_opened_again(tmp_path):
