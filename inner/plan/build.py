@@ -11,6 +11,7 @@ from inner.frozen import TYPE_CHECKING
 from inner.host import kind, realpath, which
 from inner.paths import BoxPath, HostPath, covers, normal
 from inner.plan import mounts
+from inner.plan.clipboard import display
 from inner.plan.command import command
 from inner.plan.environment import environment
 from inner.plan.hide import Secrets
@@ -112,7 +113,7 @@ def build(
     _project(box)
     extra = _git(box, line[0])
     path = _shims(box, path)
-    _clipboard(box)
+    extra += _clipboard(box)
     _masks(box)
 
     interactive = profile.entrypoint.interactive
@@ -305,10 +306,14 @@ def _shims(box: Box, path: tuple[str, ...]) -> tuple[str, ...]:
     return found.path
 
 
-def _clipboard(box: Box) -> None:
-    """The display server's socket. With X11 that is more than the clipboard: said as a notice."""
+def _clipboard(box: Box) -> tuple[Variable, ...]:
+    """The display server's socket, when the profile asks for it."""
     if not box.sandbox.clipboard:
-        return
+        return ()
+    found = display(box.host, box.runtime, box.profile.origin("sandbox.clipboard"))
+    box.mounts += found.mounts
+    box.notices += found.notices
+    return found.variables
 
 
 def _masks(box: Box) -> None:
