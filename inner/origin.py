@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inner.frozen import frozen
 
-SOURCES = ("built-in", "system", "user", "project", "environment", "flag", "agent", "inner")
+SOURCES = ("built-in", "remote", "system", "user", "project", "environment", "flag", "agent", "inner")
 
 
 @frozen

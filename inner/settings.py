@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from inner.config import quantity
 from inner.config.document import Document, parse, read
 from inner.config.faults import fault
-from inner.config.project import Project, discover
+from inner.config.project import Project, discover, refuse_shared
 from inner.config.trust import Trust
 from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING
@@ -190,6 +190,7 @@ def load(
     notices = list(project.notices)
     for source, folder in (("system", system), ("user", user)):
         path = f"{folder}/{NAME}"
+        refuse_shared(host, folder, shared=source == "system")
         if host.lstat(path) is not None:
             content = read(path, uid=host.uid, shared=source == "system")
             stack.append(_checked(parse(content, file=path, source=source), SettingsFile, folder))
@@ -254,9 +255,28 @@ def _lower_limits(
     return ({"default_limits": taken} if taken else {}, kept), [untaken(key, origins[key]) for key in refused]
 
 
+def wider(document: Document, base: Settings, folder: str) -> tuple[tuple[str, str, Origin], ...]:
+    """(setting, value, where) of everything that a project's document would change once it is trusted; lower limits are free."""
+    values, origins = _checked(document, ProjectFile, folder)
+    found = []
+    for key, origin in origins.items():
+        table, _, name = key.partition(".")
+        value, have = values[table], getattr(base, table)
+        if table == "default_limits":
+            value, have = value[name], getattr(have, name)
+            if quantity.narrower(name, value, have):
+                continue
+        elif table == "aliases":
+            value, have = value[name], have.get(name)
+        if value != have:
+            found.append((key, str(value), origin))
+    return tuple(found)
+
+
 def untaken(key: str, origin: Origin) -> str:
     """The notice about a key of a project that is not trusted."""
-    return f"`{safe(key)}` is not taken: {safe(str(origin))} is not trusted (read it, then `inner trust`)"
+    remedy = "`--trust-remote` takes it" if origin.source == "remote" else "read it, then `inner trust`"
+    return f"`{safe(key)}` is not taken: {safe(str(origin))} is not trusted ({remedy})"
 
 
 def _from_environment(env: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Origin]]:

@@ -46,6 +46,11 @@ def err(text: str = "") -> None:
     _write(2, text + "\n")
 
 
+def prompt(text: str) -> None:
+    """The beginning of a line of talk, for a question."""
+    _write(2, safe(text))
+
+
 def _write(fd: int, text: str) -> None:
     stream = sys.stdout if fd == 1 else sys.stderr
     data = text.encode("utf-8", "backslashreplace")

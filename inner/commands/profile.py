@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inner.host import RealHost
+    from inner.profile.find import Place, Shelf
     from inner.profile.model import Profile
     from inner.profile.resolve import Entry
     from inner.settings import Settings
@@ -44,6 +45,31 @@ def add(app: typer.Typer) -> None:
         everything: bool = typer.Option(False, "--all", help="Every profile that can be used."),
     ) -> None:
         raise typer.Exit(guard(lambda: validate(name, everything=everything)))
+
+    @group.command("install", help="Make a profile from a URL or a file your own, after you have read it.")
+    def install_(
+        source: str = typer.Argument(metavar="URL|FILE", help="Where it is: https only, or a file."),
+        name: str = typer.Option("", "--name", help="Its name (default: the file's)."),
+        sha256: str = typer.Option("", "--sha256", metavar="HEX", help="The digest of exactly this file: no question is asked."),
+        force: bool = typer.Option(False, "--force", help="Replace a profile of yours, or hide one of the same name."),
+        yes: bool = typer.Option(False, "--yes", "-y", help="Install a FILE without the question; a URL is always asked about."),
+    ) -> None:
+        from inner.commands.install import install
+
+        def work() -> int:
+            settings, host = _load()
+            return install(source, settings, host, name=name, sha256=sha256, force=force, yes=yes)
+
+        raise typer.Exit(guard(work))
+
+    @group.command("trust", help="Show a project's profile and what it would grant, and ask whether to trust its file.")
+    def trust_(
+        name: str = typer.Argument(metavar="NAME|PATH", help="A profile of the project here."),
+        yes: bool = typer.Option(False, "--yes", "-y", help="Trust without the question, once you have read it."),
+    ) -> None:
+        from inner.commands.trust import trust_place
+
+        raise typer.Exit(guard(lambda: trust_place(*_place(name), yes=yes)))
 
     app.add_typer(group)
 
@@ -105,7 +131,7 @@ def show(name: str, *, resolved: bool, as_json: bool) -> int:
     ui.out(f"# {ui.safe(_short(str(place), host))}")
     content = read(place.path, uid=None if place.scope in ("built-in", "project") else host.uid, shared=place.scope == "system")
     for line in content.decode("utf-8", "surrogateescape").rstrip("\n").split("\n"):
-        ui.out(ui.safe(line).replace("\\t", "    "))
+        ui.out(ui.safe(line.expandtabs(4)))
     return 0
 
 
@@ -175,6 +201,14 @@ def _load() -> tuple[Settings, RealHost]:
 
     host = RealHost(dict(os.environ))
     return load(host), host
+
+
+def _place(name: str) -> tuple[Shelf, Place]:
+    from inner.profile.find import Shelf
+
+    settings, host = _load()
+    shelf = Shelf(host, settings)
+    return shelf, shelf.find(name)
 
 
 def _resolve(name: str, settings: Settings, host: RealHost) -> Profile:

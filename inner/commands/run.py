@@ -60,10 +60,23 @@ def run(request: Request) -> int:
     return _start(plan, profile, features, host, folder)
 
 
+<<<<<<< HEAD
 def _again() -> None:
     """What was imported to read configuration would weigh on this process as long as the box runs: start anew, and find it kept."""
     if AGAIN not in os.environ and "typer" not in sys.modules:
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, AGAIN: "1"})  # noqa: S606
+=======
+def _profile(request: Request, host: RealHost) -> Profile:
+    from inner.profile.resolve import resolve
+    from inner.settings import load
+
+    settings = load(host, workdir=request.workdir, no_project=request.no_project)
+    if "://" not in request.profile and not request.sha256:
+        return resolve(request, settings, host)
+    from inner.commands.remote import documents
+
+    return resolve(request, settings, host, documents(request, settings, host))
+>>>>>>> 5ec28e7 (Ask before a project's files are trusted; fetch profiles over TLS, narrowed, after a question)
 
 
 def _args_file(request: Request) -> bytes | None:

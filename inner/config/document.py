@@ -74,16 +74,33 @@ def read(path: str, *, root: str = "", uid: int | None = None, shared: bool = Fa
 def _open_below(root: str, path: str) -> int:
     if root == path or not covers(root, path):
         raise ValueError(path)
-    *folders, name = path[len(root.rstrip("/")) + 1 :].split("/")
-    fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    parent, _, name = path.rpartition("/")
+    folder = open_folder(root, parent or "/")
     try:
-        for folder in folders:
-            below = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
-            os.close(fd)
-            fd = below
-        return os.open(name, _FLAGS | os.O_NOFOLLOW, dir_fd=fd)
+        return os.open(name, _FLAGS | os.O_NOFOLLOW, dir_fd=folder)
     finally:
+        os.close(folder)
+
+
+def open_folder(root: str, path: str, *, make: bool = False) -> int:
+    """A descriptor for the folder `path`, `root` or below it, no symbolic link between them; `make` makes what is missing."""
+    flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+    fd = os.open(root, flags)
+    try:
+        below = path[len(root.rstrip("/")) + 1 :]
+        for folder in below.split("/") if below else ():
+            if make:
+                try:
+                    os.mkdir(folder, 0o755, dir_fd=fd)
+                except FileExistsError:
+                    pass
+            inner = os.open(folder, flags | os.O_NOFOLLOW, dir_fd=fd)
+            os.close(fd)
+            fd = inner
+    except BaseException:
         os.close(fd)
+        raise
+    return fd
 
 
 def _refused(path: str, problem: Exception, root: str) -> ConfigError:

@@ -6,9 +6,11 @@ mount boundary, and where another user could have written: a file lying in /tmp 
 
 from __future__ import annotations
 
+from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING, frozen
 from inner.host import realpath
 from inner.paths import HostPath, ancestors, covers, normal
+from inner.ui import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,15 +44,18 @@ def discover(host: Host, workdir: str = "") -> Project:
     walk = tuple(_walk(host, start, home))
     area = walk[-1] if walk and host.lstat(f"{walk[-1]}/.git") else HostPath("" if covers(start, home) else start)
     for folder in walk:
-        files = tuple(HostPath(f"{folder}/{name}") for name in FILES if host.lstat(f"{folder}/{name}"))
-        folders = tuple(HostPath(f"{folder}/{name}") for name in FOLDERS if host.lstat(f"{folder}/{name}"))
-        if not (files or folders):
+        present = [path for name in (*FILES, *FOLDERS) if host.lstat(path := HostPath(f"{folder}/{name}"))]
+        if not present:
             continue
-        found = host.lstat(folder)
-        if found is None or not _ours(found, host):
-            text = f"`{(files or folders)[0]}` is not read: another user could have written to its folder"
-            return Project(HostPath(""), area, notices=(text,))
-        return Project(folder, area if covers(area, folder) else folder, files, folders)
+        safe = [path for path in present if _private(host, path, folder)]
+        notices = tuple(
+            f"`{path}` is not read: another user could have written to its folder" for path in present if path not in safe
+        )
+        if not safe:
+            return Project(HostPath(""), area, notices=notices)
+        folders = tuple(path for path in safe if path.endswith("/profiles"))
+        files = tuple(path for path in safe if path not in folders)
+        return Project(folder, area if covers(area, folder) else folder, files, folders, notices)
     return Project(HostPath(""), area)
 
 
@@ -62,15 +67,32 @@ def _walk(host: Host, start: HostPath, home: HostPath) -> Iterator[HostPath]:
         if folder == "/" or covers(folder, home) or first is None or found is None or found.dev != first.dev:
             return
         yield folder
-        if host.lstat(f"{folder}/.git") or not _ours(found, host):
+        if host.lstat(f"{folder}/.git") or not ours(found, host):
             return
 
 
-def _ours(found: Stat, host: Host) -> bool:
-    """Only the user and root can make or replace files in this folder."""
+def _private(host: Host, path: str, root: str) -> bool:
+    """Nobody else can put something in the place of `path`, or of a folder between it and `root`."""
+    folders = [folder for folder in ancestors(path) if covers(root, folder)]
+    if path.endswith("/profiles"):  # its files are read as well
+        folders.append(HostPath(path))
+    return all((found := host.lstat(folder)) is not None and (found.kind == "link" or ours(found, host)) for folder in folders)
+
+
+def refuse_shared(host: Host, folder: str, *, shared: bool = False) -> None:
+    """ConfigError when another user could put files into `folder`, which is the user's own or the system's."""
+    real = realpath(host, folder)
+    found = host.lstat(real)
+    if found is not None and not ours(found, host, shared=shared):
+        message = "other users may write to this folder, and configuration is read from it"
+        raise ConfigError(message, where=folder, hint=f"`chmod go-w {safe(folder)}`, or `chown` when it is not yours")
+
+
+def ours(found: Stat, host: Host, *, shared: bool = False) -> bool:
+    """Only the user and root (with `shared`, and a group of theirs) can make or replace files in this folder."""
     if found.uid not in (host.uid, 0) or found.mode & 0o002:
         return False
-    if not found.mode & 0o020:
+    if shared or not found.mode & 0o020:
         return True
     from inner.config.document import private_group
 

@@ -35,15 +35,9 @@ class Trust:
         try:
             if not _private(os.lstat(self.folder), self.uid, stat.S_ISDIR):
                 return False
-            fd = os.open(self.record(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        except (OSError, ValueError):
-            return False
-        try:
-            return _private(os.fstat(fd), self.uid, stat.S_ISREG) and os.read(fd, _MOST) == _record(path, content)
         except OSError:
             return False
-        finally:
-            os.close(fd)
+        return self._content(self.record(path)) == _record(path, content)
 
     def approve(self, path: str, content: bytes) -> None:
         """Trust these bytes at this path, and no others there."""
@@ -75,12 +69,42 @@ class Trust:
             raise self._failed("taken back", problem) from None
         return True
 
+    def decisions(self) -> tuple[tuple[str, str], ...]:
+        """(path, SHA-256 of the approved content) of every decision, by path."""
+        found = []
+        try:
+            if not _private(os.lstat(self.folder), self.uid, stat.S_ISDIR):
+                return ()
+            names = os.listdir(self.folder)
+        except OSError:
+            return ()
+        for name in names:
+            record = self._content(f"{self.folder}/{name}")
+            head, _, rest = record.partition(b"\n")
+            approved, _, path = rest.partition(b"\n")
+            if head + b"\n" == _HEAD and path.endswith(b"\n") and digest(path[:-1]) == name:
+                found.append((os.fsdecode(path[:-1]), approved.decode("ascii", "replace")))
+        return tuple(sorted(found))
+
+    def _content(self, file: str) -> bytes:
+        """The record in `file`, b"" for anything that is not a private regular file of ours."""
+        try:
+            fd = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        except (OSError, ValueError):
+            return b""
+        try:
+            return os.read(fd, _MOST) if _private(os.fstat(fd), self.uid, stat.S_ISREG) else b""
+        except OSError:
+            return b""
+        finally:
+            os.close(fd)
+
     def _failed(self, what: str, problem: OSError) -> HostError:
         return HostError(f"the decision cannot be {what}: {(problem.strerror or 'unknown').lower()}", where=self.folder)
 
     def record(self, path: str) -> str:
         """Where the decision about `path` is kept."""
-        return f"{self.folder}/{_digest(os.fsencode(path))}"
+        return f"{self.folder}/{digest(os.fsencode(path))}"
 
 
 def _private(found: os.stat_result, uid: int, kind: object) -> bool:
@@ -88,10 +112,11 @@ def _private(found: os.stat_result, uid: int, kind: object) -> bool:
 
 
 def _record(path: str, content: bytes) -> bytes:
-    return _HEAD + _digest(content).encode() + b"\n" + os.fsencode(path) + b"\n"
+    return _HEAD + digest(content).encode() + b"\n" + os.fsencode(path) + b"\n"
 
 
-def _digest(content: bytes) -> str:
+def digest(content: bytes) -> str:
+    """SHA-256 in hexadecimal digits."""
     from hashlib import sha256
 
     return sha256(content).hexdigest()

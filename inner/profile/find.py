@@ -1,6 +1,7 @@
 """Where profiles are: names, scopes and files. Nothing is merged here.
 
-A higher scope hides the profile of the same name in a lower one: project, user, system, built-in.
+A higher scope hides the profile of the same name in a lower one: project, user, system, built-in. What was downloaded has no
+name that others could find; it sees the built-in profiles alone.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import os
 
 from inner.config.document import Document, parse, read
 from inner.config.faults import did_you_mean
+from inner.config.project import refuse_shared
 from inner.config.trust import Trust
 from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING, frozen
@@ -19,13 +21,13 @@ from inner.profile.values import NAME
 from inner.ui import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from inner.host import Host
     from inner.profile.source import Source
     from inner.settings import Settings
 
-SCOPES = ("project", "user", "system", "built-in")
+SCOPES = ("project", "user", "system", "remote", "built-in")
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILT_IN = (f"{_PACKAGE}/profiles", f"{os.path.dirname(_PACKAGE)}/profiles")  # in a wheel; in the source tree
 
@@ -52,10 +54,13 @@ def is_path(text: str) -> bool:
 class Shelf:
     """All profiles that a user can name, for one host and one project."""
 
-    def __init__(self, host: Host, settings: Settings) -> None:
+    def __init__(self, host: Host, settings: Settings, downloads: Iterable[Document] = ()) -> None:
         self.host, self.settings, self.project = host, settings, settings.project
         self._trust = Trust.of(host)
-        self._documents = {document.file: document for document in settings.documents}
+        for folder in (settings.user, settings.system):
+            refuse_shared(host, f"{folder}/profiles", shared=folder == settings.system)
+        self._downloads = {document.file: document for document in downloads}
+        self._documents = {document.file: document for document in settings.documents} | self._downloads
 
     def places(self) -> Iterator[Place]:
         """Every profile of every scope, the one that wins first among those of a name."""
@@ -89,6 +94,8 @@ class Shelf:
 
     def find(self, text: str, *, where: str = "", message: str = "") -> Place:
         """The profile that the user means by `text`: a name, or a path relative to the current folder."""
+        if text in self._downloads:
+            return Place(stem(text), "remote", text, named=False)
         if "://" in text:
             raise remote(text, where)
         if is_path(text):
@@ -119,18 +126,18 @@ class Shelf:
         parent, _, file = path.rpartition("/")
         real = realpath(self.host, path)
         path = f"{realpath(self.host, parent or '/').rstrip('/')}/{file}"  # of a link: where it is, not where it points to
-        stem = file.removesuffix(".toml")
-        if NAME.fullmatch(stem):
-            for place in self.candidates(stem):
+        name = file.removesuffix(".toml")
+        if NAME.fullmatch(name):
+            for place in self.candidates(name):
                 if place.path == path and not place.table:
                     return place  # it has a name: the path says the same
         if self.project.owns(path) or self.project.owns(real):
-            return Place(stem, "project", path, named=False)
+            return Place(name, "project", path, named=False)
         if self.host.lstat(path) is None:
             raise ConfigError(
                 "this profile does not exist", where=where or path, hint="a name without `/` and `.toml` is looked up"
             )
-        return Place(stem, "user", path, named=False)
+        return Place(name, "user", path, named=False)
 
     def read(self, place: Place) -> Document:
         """The file of a profile, parsed, and whether it is trusted. ConfigError when it may not or cannot be read."""
@@ -160,10 +167,18 @@ class Shelf:
         return str(HostPath(place.path.rpartition("/")[0] or "/"))
 
 
+def stem(url: str) -> str:
+    """The last part of an address' path, as far as it can be a name; else `downloaded`."""
+    name = url.partition("?")[0].partition("#")[0].rpartition("/")[2].removesuffix(".toml").lower()
+    return name if NAME.fullmatch(name) else "downloaded"
+
+
 def remote(text: str, where: str = "") -> ConfigError:
     """The one place that speaks of profiles from the network: they are not fetched by naming them."""
+    if where:
+        hint = 'download it, read it, and name the file: `extends = "./NAME.toml"`'
+    else:
+        hint = "add `--allow-remote` to see it and be asked, or `inner profile install URL`"
     return ConfigError(
-        f"`{safe(text)}` is a profile on the network, and those are only used after you have read them",
-        where=where,
-        hint="download it, read it, and name the file: `inner run -p ./NAME.toml`",
+        f"`{safe(text)}` is a profile on the network, and those are only used after you have read them", where=where, hint=hint
     )

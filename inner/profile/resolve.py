@@ -17,8 +17,10 @@ from inner.profile.model import Entrypoint, Env, Git, Limits, Noop, Output, Prof
 from inner.ui import safe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
+    from inner.config.document import Document
     from inner.host import Host
     from inner.origin import Origin
     from inner.profile.layer import Patch
@@ -45,9 +47,11 @@ class Entry:
     problem: str = ""
 
 
-def resolve(request: Request, settings: Settings, host: Host) -> Profile:
-    """The merged profile. ConfigError or UsageError, with file and line, for what cannot be."""
-    shelf = Shelf(host, settings)
+def resolve(request: Request, settings: Settings, host: Host, downloads: Iterable[Document] = ()) -> Profile:
+    """The merged profile. ConfigError or UsageError, with file and line, for what cannot be. `downloads` are profiles from the
+    network that the user has seen: no other is used.
+    """
+    shelf = Shelf(host, settings, downloads)
     top = shelf.find(request.profile or settings.default_profile, where="" if request.profile else _place(settings))
     found = chain(shelf, top)
     layers = (*_defaults(settings), *found.layers, flags.layer(request))
@@ -120,10 +124,17 @@ def _refuse_other_command(refused: tuple[Refused, ...], name: str) -> None:
     for item in refused:
         if item.key in _COMMAND:
             raise ConfigError(
-                f"profile `{safe(name)}` of this project, which is not trusted, would start another command",
+                f"profile `{safe(name)}`, which is not trusted, would start another command",
                 where=str(item.origin),
-                hint=f"read the file, then `inner trust {safe(item.origin.file)}`",
+                hint=remedy(item.origin),
             )
+
+
+def remedy(origin: Origin) -> str:
+    """How a layer that is not trusted comes to be."""
+    if origin.source == "remote":
+        return "read it, then add `--trust-remote`, or name the command: `--entrypoint CMD`"
+    return f"read the file, then `inner trust {safe(origin.file)}`"
 
 
 def _notices(refused: tuple[Refused, ...]) -> tuple[str, ...]:
@@ -131,7 +142,7 @@ def _notices(refused: tuple[Refused, ...]) -> tuple[str, ...]:
 
     told = tuple(untaken(item.key, item.origin) for item in refused[:MOST_NOTICES])
     more = len(refused) - len(told)
-    return (*told, f"and {more} more keys of this project are not taken") if more > 0 else told
+    return (*told, f"and {more} more keys are not taken") if more > 0 else told
 
 
 def _unique(origins: tuple[Origin, ...]) -> tuple[Origin, ...]:

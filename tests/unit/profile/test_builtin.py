@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Machine  # type: ignore[import-not-found]
+from configured import Machine
 
 from inner.profile.keys import NETWORK
 from inner.profile.model import Profile
