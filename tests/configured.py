@@ -87,7 +87,9 @@ class Machine:
     def inner(self, *argv: str, stdin: str = "", cwd: Path | None = None, **env: str) -> Done:
         """`inner ARGV...` without a terminal, in the project."""
         line = [sys.executable, "-m", "inner", *argv]
-        done = subprocess.run(line, input=stdin.encode(), capture_output=True, cwd=cwd or self.project, env=self.environ(**env), timeout=60)
+        done = subprocess.run(
+            line, input=stdin.encode(), capture_output=True, cwd=cwd or self.project, env=self.environ(**env), timeout=60
+        )
         return Done(done.returncode, self.told(done.stdout), self.told(done.stderr))
 
     def asked(self, *argv: str, answer: str, typed_before: str = "", **env: str) -> Done:
@@ -120,7 +122,12 @@ class Machine:
     def told(self, output: bytes) -> str:
         """What was printed, without the folders of this machine."""
         text = output.decode()
-        for long, brief in ((str(self.project), "PROJECT"), (str(self.home), "HOME"), (str(self.root), "ROOT"), (f"{REPOSITORY}/profiles", "BUILT-IN")):
+        for long, brief in (
+            (str(self.project), "PROJECT"),
+            (str(self.home), "HOME"),
+            (str(self.root), "ROOT"),
+            (f"{REPOSITORY}/profiles", "BUILT-IN"),
+        ):
             text = text.replace(long, brief)
         return re.sub(r"(built-in [a-z0-9.-]+\.toml):\d+", r"\1:N", text)  # lines of the built-in profiles move
 

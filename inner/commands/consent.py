@@ -51,9 +51,7 @@ def grants(subject: str, layers: Iterable[Layer], base: Iterable[Layer]) -> list
     from inner.profile.wider import wider
 
     found = wider(layers, base)
-    return [
-        Change(subject, f"{one.key} = {one.value}", str(one.origin)) for one in found
-    ]
+    return [Change(subject, f"{one.key} = {one.value}", str(one.origin)) for one in found]
 
 
 def show_text(name: str, content: bytes) -> None:

@@ -45,10 +45,9 @@ def run(request: Request) -> int:
     from inner.launch import rundir
     from inner.launch.features import probe
     from inner.plan.build import build
-    from inner.profile.store import resolved
 
     host = RealHost({name: value for name, value in os.environ.items() if name != AGAIN})
-    profile = resolved(request, host, kept=_again)
+    profile = _profile(request, host)
     terminal = os.isatty(0) and os.isatty(1)
     folder = rundir.name(state_dir(host.env, host.home))
     plan = build(profile, request, host, terminal=terminal, args_file=_args_file(request), run_dir=folder)
@@ -60,23 +59,24 @@ def run(request: Request) -> int:
     return _start(plan, profile, features, host, folder)
 
 
-<<<<<<< HEAD
 def _again() -> None:
     """What was imported to read configuration would weigh on this process as long as the box runs: start anew, and find it kept."""
     if AGAIN not in os.environ and "typer" not in sys.modules:
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, AGAIN: "1"})  # noqa: S606
-=======
+
+
 def _profile(request: Request, host: RealHost) -> Profile:
-    from inner.profile.resolve import resolve
-    from inner.settings import load
+    """As it was kept from an earlier run, or resolved anew. What is fetched is never kept."""
+    if "://" in request.profile or request.sha256:
+        from inner.commands.remote import documents
+        from inner.profile.resolve import resolve
+        from inner.settings import load
 
-    settings = load(host, workdir=request.workdir, no_project=request.no_project)
-    if "://" not in request.profile and not request.sha256:
-        return resolve(request, settings, host)
-    from inner.commands.remote import documents
+        settings = load(host, workdir=request.workdir, no_project=request.no_project)
+        return resolve(request, settings, host, documents(request, settings, host))
+    from inner.profile.store import resolved
 
-    return resolve(request, settings, host, documents(request, settings, host))
->>>>>>> 5ec28e7 (Ask before a project's files are trusted; fetch profiles over TLS, narrowed, after a question)
+    return resolved(request, host, kept=_again)
 
 
 def _args_file(request: Request) -> bytes | None:

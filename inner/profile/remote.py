@@ -101,7 +101,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     max_redirections = REDIRECTS
     max_repeats = REDIRECTS
 
-    def redirect_request(  # noqa: PLR0917 - the library's own signature
+    def redirect_request(
         self,
         req: urllib.request.Request,
         fp: IO[bytes],

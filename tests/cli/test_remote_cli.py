@@ -129,7 +129,10 @@ def test_what_is_no_digest_is_refused_before_anything_is_fetched(machine: Machin
 
 def test_a_digest_belongs_to_a_download(machine: Machine) -> None:
     done = machine.inner("run", "-p", "shell", "--sha256", DIGEST, *DRY)
-    assert (done.status, done.err) == (125, "error: a digest belongs to a profile that is downloaded\nhint: leave out `--sha256`\n")
+    assert (done.status, done.err) == (
+        125,
+        "error: a digest belongs to a profile that is downloaded\nhint: leave out `--sha256`\n",
+    )
 
 
 def test_nothing_is_kept_of_a_run_with_a_download(machine: Machine) -> None:
@@ -144,7 +147,10 @@ def test_nothing_is_kept_of_a_run_with_a_download(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('extends = "claude-containers"', "a downloaded profile may not build on `claude-containers`, which grants more than the others"),
+        (
+            'extends = "claude-containers"',
+            "a downloaded profile may not build on `claude-containers`, which grants more than the others",
+        ),
         ('extends = "mine"', "a downloaded profile extends a built-in one, and `mine` is none"),
         ('extends = "/etc/p.toml"', "a downloaded profile may extend a built-in one, not a file of this machine"),
         ('extends = "./p.toml"', "a downloaded profile may extend a built-in one, not a file of this machine"),
@@ -268,7 +274,10 @@ def test_a_name_is_a_name(machine: Machine, name: str) -> None:
 def test_an_address_without_a_name_needs_one(machine: Machine) -> None:
     with Server(file(TEXT.encode())) as server:
         done = machine.inner("profile", "install", f"{server.url}/", "--sha256", DIGEST)
-    assert (done.status, done.err) == (2, f"error: this address says no name for the profile\n  --> {server.url}/\nhint: add `--name NAME`\n")
+    assert (done.status, done.err) == (
+        2,
+        f"error: this address says no name for the profile\n  --> {server.url}/\nhint: add `--name NAME`\n",
+    )
 
 
 def test_a_page_is_no_profile(machine: Machine) -> None:

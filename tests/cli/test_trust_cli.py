@@ -133,8 +133,8 @@ def test_a_file_is_trusted_at_its_path_alone(machine: Machine) -> None:
 
 def test_every_file_of_the_project_is_asked_about(machine: Machine) -> None:
     machine.inner_toml('[aliases]\nx = "version"\n')
-    machine.put(machine.project / ".config/inner.toml", 'keep_runs = 1\n')
-    machine.write("project", "one", "[sandbox]\nmask = [\"a\"]\n")
+    machine.put(machine.project / ".config/inner.toml", "keep_runs = 1\n")
+    machine.write("project", "one", '[sandbox]\nmask = ["a"]\n')
     machine.put(machine.project / ".config/inner/profiles/two.toml", NARROW)
     done = machine.inner("trust", "--yes")
     assert done.status == 0
@@ -147,7 +147,9 @@ def test_every_file_of_the_project_is_asked_about(machine: Machine) -> None:
 
 
 def test_a_file_that_only_narrows_says_so(machine: Machine) -> None:
-    path = machine.put(machine.project / ".inner/profiles/shell.toml", 'schema_version = "1"\nextends = "shell"\n[sandbox]\nmask = [".env"]\n')
+    path = machine.put(
+        machine.project / ".inner/profiles/shell.toml", 'schema_version = "1"\nextends = "shell"\n[sandbox]\nmask = [".env"]\n'
+    )
     done = machine.inner("trust", "--yes", str(path))
     assert done.err.splitlines()[-2:] == [
         "it grants nothing of its own: it only narrows",
@@ -178,8 +180,11 @@ def test_one_profile_by_its_name(machine: Machine) -> None:
 
 
 def test_the_list_says_what_became_of_each_file(machine: Machine) -> None:
-    assert (machine.inner("trust", "--list").out, machine.inner("trust", "--list").err) == ("", "inner: no project's file is trusted\n")
-    kept = machine.inner_toml(NARROW.replace("[sandbox]\nmask", "[aliases]\nx = \"y\" #"))
+    assert (machine.inner("trust", "--list").out, machine.inner("trust", "--list").err) == (
+        "",
+        "inner: no project's file is trusted\n",
+    )
+    kept = machine.inner_toml(NARROW.replace("[sandbox]\nmask", '[aliases]\nx = "y" #'))
     changed, gone = machine.write("project", "changed", ""), machine.write("project", "gone", "")
     digests = {path.name: sha256(path.read_bytes()).hexdigest() for path in (kept, changed, gone)}
     machine.inner("trust", "--yes")
@@ -206,7 +211,10 @@ def test_a_decision_can_be_taken_back(machine: Machine) -> None:
     assert machine.settings().default_profile == "shell"
     assert machine.inner("trust", "--revoke").err == "inner: no longer trusted: `PROJECT/.inner/profiles/one.toml`\n"
     done = machine.inner("trust", "--revoke")
-    assert (done.status, done.err) == (3, "error: nothing here is trusted\n  --> PROJECT\nhint: `inner trust --list` shows what is\n")
+    assert (done.status, done.err) == (
+        3,
+        "error: nothing here is trusted\n  --> PROJECT\nhint: `inner trust --list` shows what is\n",
+    )
 
 
 def test_the_decision_about_a_file_that_is_gone_can_be_taken_back(machine: Machine) -> None:
@@ -219,7 +227,10 @@ def test_the_decision_about_a_file_that_is_gone_can_be_taken_back(machine: Machi
 
 def test_where_there_is_nothing_to_trust(machine: Machine) -> None:
     done = machine.inner("trust")
-    assert (done.status, done.err) == (3, "error: there is no project configuration here\n  --> PROJECT\nhint: `inner trust PATH`\n")
+    assert (done.status, done.err) == (
+        3,
+        "error: there is no project configuration here\n  --> PROJECT\nhint: `inner trust PATH`\n",
+    )
     done = machine.inner("trust", "missing.toml")
     assert (done.status, done.err) == (3, "error: there is no such file or folder\n  --> PROJECT/missing.toml\n")
     own = machine.write("user", "mine", "")

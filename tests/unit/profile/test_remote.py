@@ -90,7 +90,10 @@ def test_an_address_that_is_never_fetched(url: str) -> None:
     assert "secret" not in str(caught.value.where) + caught.value.message + caught.value.hint
 
 
-@pytest.mark.parametrize("url", ["https://example.test/p.toml", "HTTPS://example.test", "http://127.0.0.1:8000/p", "http://[::1]/p", "http://127.8.9.1/"])
+@pytest.mark.parametrize(
+    "url",
+    ["https://example.test/p.toml", "HTTPS://example.test", "http://127.0.0.1:8000/p", "http://[::1]/p", "http://127.8.9.1/"],
+)
 def test_an_address_that_may_be_fetched(url: str) -> None:
     check(url)
 
@@ -112,7 +115,10 @@ def test_a_circle_of_redirects_ends(code: int) -> None:
 
 
 def test_a_long_chain_of_redirects_ends() -> None:
-    with Server(lambda handler: moved(handler.path + "x")(handler)) as server, pytest.raises(ConfigError, match="sends us on more than 3 times"):
+    with (
+        Server(lambda handler: moved(handler.path + "x")(handler)) as server,
+        pytest.raises(ConfigError, match="sends us on more than 3 times"),
+    ):
         fetch(f"{server.url}/p", env={})
     assert len(server.asked) <= 5
 
@@ -125,7 +131,10 @@ def test_a_long_chain_of_redirects_ends() -> None:
         ("ftp://127.0.0.1/p", "the server sends us from http to ftp"),
         ("data:text/plain,x", "the server sends us on more than 3 times, or to no web address"),
         ("http://example.test/p", "the server sends us on, and profiles are fetched over https only, not over http"),
-        ("http://user:pw@127.0.0.1/p", "the server sends us on, and an address with a name or a password in it is not fetched: others would see it"),
+        (
+            "http://user:pw@127.0.0.1/p",
+            "the server sends us on, and an address with a name or a password in it is not fetched: others would see it",
+        ),
         ("http://[", "the server does not speak HTTP as it should"),
     ],
 )
@@ -173,7 +182,10 @@ def test_a_server_that_takes_its_time_is_left(pieces: list[bytes]) -> None:
 
 
 def test_a_server_that_says_nothing_is_left() -> None:
-    assert refused(lambda _: time.sleep(2.5), seconds=0.5).message in ("nothing was received in 0.5 s", "the server does not answer")
+    assert refused(lambda _: time.sleep(2.5), seconds=0.5).message in (
+        "nothing was received in 0.5 s",
+        "the server does not answer",
+    )
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "gzip, gzip"])
@@ -182,7 +194,9 @@ def test_compressed_content_is_refused_and_not_unpacked(encoding: str) -> None:
     assert refused(file(bomb, Content_Encoding=encoding)).message == "the server sends it compressed, which was not asked for"
 
 
-@pytest.mark.parametrize(("code", "message"), [(404, "status 404"), (401, "status 401"), (500, "status 500"), (206, "status 206"), (204, "status 204")])
+@pytest.mark.parametrize(
+    ("code", "message"), [(404, "status 404"), (401, "status 401"), (500, "status 500"), (206, "status 206"), (204, "status 204")]
+)
 def test_only_a_whole_file_is_an_answer(code: int, message: str) -> None:
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(code, "\x1b[31mwords of the server")
