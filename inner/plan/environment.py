@@ -50,7 +50,6 @@ def environment(
     for name in (*LOCALE, *(TERMINAL if terminal else TERMINAL[:2])):
         if host.env.get(name):
             chosen[name] = Variable(name, None)
-    _locale(host, chosen)
     if profile.env.inherit_all:
         origin = profile.origin("env.inherit_all")
         for name in sorted(host.env):
@@ -69,12 +68,15 @@ def environment(
             notices.append(f"`{name}` is passed as `{origin}` asks: programs in the box run or load what it names")
         if name in host.env:
             chosen[name] = Variable(name, None, origin)
+    _locale(host, chosen)
     for variable in extra:
         chosen[variable.name] = variable
     for name, text in profile.env.set.items():
         origin = profile.origin(f"env.set.{name}")
         if not _is_name(name):
             raise ConfigError(f"`{name}` is not the name of a variable", where=str(origin))
+        if name in OWN:
+            notices.append(f"`{name}` is inner's to set in every box: the value from `{origin}` is not taken")
         chosen[name] = Variable(name, expand(text, origin), origin)
     for name, value in own:
         chosen[name] = Variable(name, value)

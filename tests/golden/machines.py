@@ -2,7 +2,7 @@
 the others are written down from their distributions' file lists, as far as a plan looks.
 """
 
-from inner.host import Facts
+from inner.host import Facts, Stat
 
 PROJECT = "/home/user/project"
 COMMON_ENV = {"HOME": "/home/user", "USER": "user", "SHELL": "/bin/bash", "TERM": "xterm-256color", "LANG": "en_US.UTF-8"}
@@ -50,7 +50,7 @@ def ubuntu_24_04():
     }  # fmt: skip
     home = {
         "/home/user/.local/bin/claude": "link:../share/claude/versions/2.1.0",
-        "/home/user/.local/share/claude/versions/2.1.0": ("file", b"\x7fELF"),
+        "/home/user/.local/share/claude/versions/2.1.0": Stat("file", 0o755, 1000, 1000, 1),
     }
     path = "/home/user/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
     return _facts(USER, MERGED, TOOLS, PROC, etc, home, {"/snap/bin/code": "link:/usr/bin/snap"}, env={"PATH": path})
@@ -111,4 +111,21 @@ def container():
     return _facts(MERGED, TOOLS, PROC, etc, env=env, uid=0, gid=0, user="root", home="/root", cwd="/work")
 
 
-MACHINES = {f.__name__: f for f in (debian_12, ubuntu_24_04, fedora_42, arch, nixos, container)}
+def wsl():
+    """Ubuntu on Windows: its folders are on PATH behind 9p, and the resolver file is Windows'."""
+    etc = {
+        "/etc/ld.so.cache": "file", "/etc/ssl/certs/ca-certificates.crt": "file", "/etc/wsl.conf": TEXT, "/etc/os-release": "link:../usr/lib/os-release",
+        "/usr/lib/os-release": ("file", b"ID=ubuntu\n"), "/etc/resolv.conf": "link:/mnt/wsl/resolv.conf", "/mnt/wsl/resolv.conf": ("file", b"nameserver 10.255.255.254\n"),
+        "/etc/localtime": "link:/usr/share/zoneinfo/Europe/Rome", "/usr/share/zoneinfo/Europe/Rome": "file", "/etc/profile": TEXT,
+    }  # fmt: skip
+    windows = {
+        "/mnt/c/Windows/System32/cmd.exe": "file", "/mnt/c/Windows/System32/clip.exe": "file", "/mnt/c/Users/user/AppData/Local/Programs/code.exe": "file",
+        "/run/WSL/1_interop": "socket", "/mnt/wslg/runtime-dir/wayland-0": "socket", "/tmp/.X11-unix/X0": "socket",
+        "/usr/lib/wsl/lib/nvidia-smi": "file",
+    }  # fmt: skip
+    path = "/usr/local/bin:/usr/bin:/bin:/usr/lib/wsl/lib:/mnt/c/Windows/System32:/mnt/c/Users/user/AppData/Local/Programs"
+    env = {"PATH": path, "WSL_INTEROP": "/run/WSL/1_interop", "WSL_DISTRO_NAME": "Ubuntu", "DISPLAY": ":0"}
+    return _facts(USER, MERGED, TOOLS, PROC, etc, windows, env=env)
+
+
+MACHINES = {f.__name__: f for f in (debian_12, ubuntu_24_04, fedora_42, arch, nixos, container, wsl)}

@@ -85,3 +85,10 @@ def test_a_locale_of_the_system_passes():
         Profile("p"), Facts({"/usr/lib/locale/xx_XX.utf8": "dir"}, env=HOST), own=(), terminal=True, expand=lambda t, o: t
     )  # fmt: skip
     assert Variable("LANG", None) in found
+
+
+def test_a_locale_that_the_system_does_not_have_passes_in_no_way():
+    for env in (Env(), Env(passthrough=("LANG", "LC_ALL")), Env(inherit_all=True)):
+        found, _ = make(env, LC_ALL="yy_YY.UTF-8")
+        assert (found["LANG"], found.get("LC_ALL")) == ("C.UTF-8", None)
+        assert "LC_ALL" not in found
