@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inner.agents.base import BaseUrl
+
 NAME = "aider"
 COMMANDS = ("aider",)
 ENV = (
@@ -16,4 +18,7 @@ LOGINS = ()
 HOSTS = ("api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.com", "openrouter.ai", "api.deepseek.com")
 OPTIONAL = ("raw.githubusercontent.com", "us.i.posthog.com")
 PROTECTED = (".aider.conf.yml",)
-BASE_URLS = (("OPENAI_API_BASE", "api.openai.com", "/v1"), ("ANTHROPIC_API_BASE", "api.anthropic.com", ""))
+BASE_URLS = (
+    BaseUrl("OPENAI_API_BASE", "api.openai.com", "/v1", (("authorization", "OPENAI_API_KEY"),)),
+    BaseUrl("ANTHROPIC_API_BASE", "api.anthropic.com", "", (("x-api-key", "ANTHROPIC_API_KEY"),)),
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inner.agents.base import Login, Seed
+from inner.agents.base import BaseUrl, Login, Seed
 
 NAME = "claude"
 COMMANDS = ("claude",)
@@ -18,8 +18,10 @@ SEEDS = (
     Seed(".claude/settings.json", '{"skipDangerousModePermissionPrompt": true}\n'),
 )
 LOGINS = (
-    Login(".claude/.credentials.json", ("claudeAiOauth",), "claudeAiOauth.expiresAt"),
-    Login(".claude.json", ("oauthAccount", "userID", "hasCompletedOnboarding", "theme", "customApiKeyResponses")),
+    Login(".claude/.credentials.json", ("claudeAiOauth",), "claudeAiOauth.expiresAt", rotates=True),
+    # Beside projects, history and MCP servers this file has the account's name, the theme, and the keys that were approved.
+    Login(".claude.json", ("theme",), beside=True, approves=("customApiKeyResponses.approved", "ANTHROPIC_API_KEY")),
+    Login(".claude.json", ("oauthAccount", "userID")),
 )
 HOSTS = ("api.anthropic.com", "platform.claude.com", "claude.ai")
 OPTIONAL = (
@@ -35,4 +37,10 @@ PROTECTED = (
     ".claude/skills",
     ".mcp.json",
 )
-BASE_URLS = (("ANTHROPIC_BASE_URL", "api.anthropic.com", ""),)
+BASE_URLS = (
+    BaseUrl(
+        "ANTHROPIC_BASE_URL",
+        "api.anthropic.com",
+        keys=(("x-api-key", "ANTHROPIC_API_KEY"), ("authorization", "ANTHROPIC_AUTH_TOKEN")),
+    ),
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inner.agents.base import Login, Seed
+from inner.agents.base import BaseUrl, Login, Seed
 
 NAME = "codex"
 COMMANDS = ("codex",)
@@ -16,8 +16,21 @@ SEEDS = (
         'apps = false\n\n[projects."${workdir}"]\ntrust_level = "trusted"\n',
     ),
 )
-LOGINS = (Login(".codex/auth.json"),)
+LOGINS = (Login(".codex/auth.json", ("OPENAI_API_KEY", "auth_mode", "tokens", "last_refresh"), rotates=True),)
 HOSTS = ("api.openai.com", "chatgpt.com", "auth.openai.com")
 OPTIONAL = ("github.com", "api.github.com", "ab.chatgpt.com")
 PROTECTED = (".codex", ".agents")
-BASE_URLS = (("OPENAI_BASE_URL", "api.openai.com", "/v1"),)
+BASE_URLS = (
+    BaseUrl(
+        "OPENAI_BASE_URL",
+        "api.openai.com",
+        "/v1",
+        (("authorization", "CODEX_API_KEY"),),
+        # It does not read the variable, and tries websockets with the provider that it knows.
+        (
+            ".codex/config.toml",
+            'model_provider = "moved"\nmodel_providers.moved = { name = "OpenAI", base_url = "{url}",'
+            ' env_key = "CODEX_API_KEY", wire_api = "responses" }\n',
+        ),
+    ),
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inner.agents.base import Login, Seed
+from inner.agents.base import BaseUrl, Login, Seed
 
 NAME = "gemini"
 COMMANDS = ("gemini",)
@@ -19,8 +19,13 @@ SEEDS = (
     ),
 )
 LOGINS = (
-    Login(".gemini/oauth_creds.json", (), "expiry_date"),
-    Login(".gemini/google_accounts.json"),
+    Login(
+        ".gemini/oauth_creds.json",
+        ("access_token", "refresh_token", "scope", "token_type", "id_token", "expiry_date"),
+        "expiry_date",
+        rotates=True,
+    ),
+    Login(".gemini/google_accounts.json", ("active",)),
     Login(".gemini/settings.json", ("security",)),
 )
 HOSTS = (
@@ -32,4 +37,6 @@ HOSTS = (
 )
 OPTIONAL = ("play.googleapis.com",)
 PROTECTED = (".gemini",)
-BASE_URLS = (("GOOGLE_GEMINI_BASE_URL", "generativelanguage.googleapis.com", ""),)
+BASE_URLS = (
+    BaseUrl("GOOGLE_GEMINI_BASE_URL", "generativelanguage.googleapis.com", keys=(("x-goog-api-key", "GEMINI_API_KEY"),)),
+)

@@ -18,7 +18,7 @@ SEEDS = (
         '{"$schema": "https://opencode.ai/config.json", "autoupdate": false, "share": "disabled", "permission": "allow"}\n',
     ),
 )
-LOGINS = (Login(".local/share/opencode/auth.json"),)
+LOGINS = (Login(".local/share/opencode/auth.json", rotates=True, beside=True),)  # one entry a provider, nothing else
 HOSTS = ("api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com", "openrouter.ai", "opencode.ai")
 OPTIONAL = ("models.opencode.ai",)
 PROTECTED = (".opencode", "opencode.json", "opencode.jsonc")

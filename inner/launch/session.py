@@ -39,6 +39,10 @@ def run(
     """
     for text in (*plan.notices, *bwrap.limitations(plan, features)):
         warn(text)
+    if plan.private:
+        from inner.launch import login
+
+        plan = login.fill(plan, host, warn)
     words = bwrap.words(plan, features, env=host.env, filter=seccomp.filter_of(plan, os.uname().machine))
     rundir.sweep(folder.rpartition("/runs/")[0], recover)
     with Undo() as undo:
@@ -46,6 +50,9 @@ def run(
         undo.later(os.close, lock)
         undo.later(rundir.remove, folder)
         copies.make(plan.copies, progress)
+        if plan.private:
+            undo.later(login.give_back, folder, warn)
+            login.place(plan, folder)
         scaffold.note(folder, plan.scaffolding)
         undo.later(scaffold.remove, folder)
         network = _network(plan, profile, host, folder, undo)
@@ -64,6 +71,10 @@ def run(
 def recover(folder: str) -> None:
     """Undo on the host what the run of `folder` would have undone itself."""
     scaffold.remove(folder)
+    if os.path.lexists(f"{folder}/logins"):
+        from inner.launch import login
+
+        login.give_back(folder)
 
 
 def _network(plan: Plan, profile: Profile, host: Host, folder: str, undo: Undo) -> Callable[[int], object] | None:

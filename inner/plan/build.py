@@ -11,12 +11,13 @@ from inner.frozen import TYPE_CHECKING
 from inner.host import kind, realpath, which
 from inner.paths import BoxPath, HostPath, covers, normal
 from inner.plan import mounts
+from inner.plan.agent import agents
 from inner.plan.clipboard import display
 from inner.plan.command import command
 from inner.plan.environment import environment
 from inner.plan.hide import Secrets
 from inner.plan.identity import git
-from inner.plan.model import MIB, Bind, Copy, Data, Namespaces, Network, Plan, Tmpfs, Variable
+from inner.plan.model import MIB, Bind, Copy, Data, Namespaces, Network, Plan, Private, Tmpfs
 from inner.plan.project import refuse_writable, workdir
 from inner.plan.shims import Shims
 from inner.plan.system import HOME_SIZE, RUN_SIZE, system
@@ -25,8 +26,9 @@ from inner.profile.expand import Expander
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from inner.agents import Agent
     from inner.host import Host
-    from inner.plan.model import Mount
+    from inner.plan.model import Mount, Variable
     from inner.profile.model import Origin, Profile
     from inner.request import Request
 
@@ -43,6 +45,9 @@ class Box:
         self.secrets = Secrets(host)
         self.mounts: list[Mount] = []
         self.copies: list[Copy] = []
+        self.agents: list[Agent] = []
+        self.private: list[Private] = []
+        self.hosts: list[tuple[str, str]] = []  # those that agents need
         self.notices: list[str] = list(profile.notices)
         self.home = realpath(host, host.home)
         self.uid, self.gid = (ROOT_BECOMES, ROOT_BECOMES) if host.uid == 0 else (host.uid, host.gid)
@@ -110,8 +115,9 @@ def build(
     path = _toolchains(box, line[0])
     _granted(box)
     _profile_mounts(box)
+    of_agents = agents(box, line[0], path)
     _project(box)
-    extra = _git(box, line[0])
+    extra = (*of_agents, *_git(box, line[0]))
     path = _shims(box, path)
     extra += _clipboard(box)
     _masks(box)
@@ -143,7 +149,12 @@ def build(
             net=box.sandbox.network_mode != "full",
             nested_user="nested-user-ns" in box.sandbox.allow,
         ),
-        network=Network(box.sandbox.network_mode, box.sandbox.network_allow, box.sandbox.network_deny),
+        network=Network(
+            box.sandbox.network_mode,
+            (*box.sandbox.network_allow, *(host for host, _ in box.hosts)),
+            box.sandbox.network_deny,
+            tuple(box.hosts),
+        ),
         seccomp=box.sandbox.seccomp,
         limits=box.sandbox.limits,
         terminal="private" if private else "none",
@@ -153,6 +164,8 @@ def build(
         summary=profile.output.summary,
         log=profile.output.log,
         copies=tuple(box.copies),
+        private=tuple(box.private),
+        agents=tuple(one.NAME for one in box.agents),
         scaffolding=mounts.scaffolding(ordered, host),
         layers=profile.layers,
         notices=tuple(box.notices),

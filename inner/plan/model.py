@@ -13,6 +13,8 @@ from inner.profile.model import INNER, Limits, Origin
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from inner.agents.base import Login
+
 MIB = 1024 * 1024
 
 
@@ -143,6 +145,7 @@ class Network:
     mode: str = "off"
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
+    brought: tuple[tuple[str, str], ...] = ()  # entries of `allow` that no profile has, and who brought them: `agent claude`
 
 
 @frozen
@@ -151,6 +154,22 @@ class Copy:
 
     src: HostPath
     into: HostPath
+
+
+@frozen
+class Private:
+    """A file at `dest` that is made when the box starts, because it holds a login: `content` is what it begins with, `logins` are
+    files of the host and what of each goes along, `approved` variables whose last 20 characters are put in a list (dotted path).
+    `into` is the place of the file on the host, below the run's folder, when it is given back at the end; else the file is one
+    of the mounts.
+    """
+
+    dest: BoxPath
+    content: bytes = b""
+    logins: tuple[tuple[HostPath, Login], ...] = ()
+    approved: tuple[tuple[str, Variable], ...] = ()
+    into: HostPath = HostPath("")
+    agent: str = ""
 
 
 @frozen
@@ -177,6 +196,8 @@ class Plan:
     summary: bool = False
     log: str = ""
     copies: tuple[Copy, ...] = ()
+    private: tuple[Private, ...] = ()
+    agents: tuple[str, ...] = ()  # by name
     scaffolding: tuple[HostPath, ...] = ()  # mount points that bwrap creates on the host; removed afterwards
     layers: tuple[Origin, ...] = ()
     notices: tuple[str, ...] = ()

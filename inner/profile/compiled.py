@@ -16,7 +16,7 @@ RECORDS: dict[str, type] = {
     record.__name__: record
     for record in (
         Origin, model.Limits, model.Sandbox, model.MountSpec, model.Env, model.Git, model.Entrypoint, model.Output, model.Noop,
-        model.Credential, model.CustomCheck, model.Profile,
+        model.Credential, model.CustomCheck, model.LoginSpec, model.AgentSpec, model.Profile,
     )
 }  # fmt: skip
 _RECORD = "\0"  # no string of a profile holds a NUL byte, so a tuple of strings is never taken for a record

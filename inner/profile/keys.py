@@ -68,6 +68,7 @@ KEYS: dict[str, Key] = {
     "sandbox.cgroup_manager": Key("scalar", "kept"),
     "sandbox.seccomp": Key("scalar", "order", ("default", "off")),
     "sandbox.require": Key("deny", "more"),
+    "sandbox.login": Key("scalar", "order", ("off", "copy", "sync")),
     "sandbox.limits.memory": Key("scalar", "limit"),
     "sandbox.limits.cpu": Key("scalar", "limit"),
     "sandbox.limits.pids": Key("scalar", "limit"),
@@ -92,6 +93,7 @@ KEYS: dict[str, Key] = {
     "noop.block": Key("deny", "more"),
     "noop.rewrite": Key("table", "kept"),
     "credentials": Key("table", "kept"),
+    "agent": Key("table", "kept"),  # names files of home that go into the box
     "verify.custom.checks": Key("list", "more"),
 }
 

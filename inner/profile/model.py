@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 __all__ = [
     "INNER",
     "SOURCES",
+    "AgentSpec",
     "Credential",
     "CustomCheck",
     "Entrypoint",
     "Env",
     "Git",
     "Limits",
+    "LoginSpec",
     "MountSpec",
     "Noop",
     "Origin",
@@ -59,6 +61,7 @@ class Sandbox:
     cgroup_manager: str = ""
     seccomp: str = "default"  # or "off"
     require: tuple[str, ...] = ()
+    login: str = "copy"  # or "off", "sync": what becomes of the login of an agent
     limits: Limits = Limits()
 
 
@@ -130,6 +133,31 @@ class Credential:
 
 
 @frozen
+class LoginSpec:
+    """One of `logins` of `[agent.NAME]`: a file below home, and the JSON keys of it that go along (all of it when empty)."""
+
+    path: str
+    keep: tuple[str, ...] = ()
+    expires: str = ""
+    rotates: bool = False
+
+
+@frozen
+class AgentSpec:
+    """`[agent.NAME]`: an agent that the profile defines. `base_urls` maps a variable to `(host, path, header, key variable)`."""
+
+    commands: tuple[str, ...] = ()
+    env: Mapping[str, str] = {}
+    keys: tuple[str, ...] = ()
+    seeds: Mapping[str, str] = {}
+    logins: tuple[LoginSpec, ...] = ()
+    hosts: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
+    base_urls: Mapping[str, tuple[str, str, str, str]] = {}
+
+
+@frozen
 class CustomCheck:
     """One of `[verify.custom] checks`."""
 
@@ -156,6 +184,7 @@ class Profile:
     output: Output = Output()
     noop: Noop = Noop()
     credentials: Mapping[str, Credential] = {}
+    definitions: Mapping[str, AgentSpec] = {}  # `[agent.NAME]`
     checks: tuple[CustomCheck, ...] = ()
     origins: Mapping[str, Origin] = {}
     layers: tuple[Origin, ...] = ()  # every file that took part, lowest first

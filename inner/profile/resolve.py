@@ -172,6 +172,7 @@ def profile(name: str, folded: Folded, *, layers: tuple[Origin, ...] = (), notic
         output=section("output.", Output),
         noop=section("noop.", Noop, rewrite=table("noop.rewrite.")),
         credentials=table("credentials."),
+        definitions=table("agent."),
         checks=values.get("verify.custom.checks", ()),
         origins=dict(folded.origins),
         layers=layers,

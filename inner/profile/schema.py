@@ -43,6 +43,7 @@ class SandboxPart(Part):
     cgroup_manager: Literal["", "cgroupfs", "systemd"] = ""
     seccomp: Literal["default", "off"] = "default"
     require: Annotated[Any, Listing(merge="deny")] = ()
+    login: Literal["off", "copy", "sync"] = "copy"
     limits: LimitsPart = LimitsPart()
 
 
@@ -111,6 +112,38 @@ class CredentialPart(Part):
     format: Text = "Bearer {secret}"
 
 
+class LoginPart(Part):
+    """One of `logins` of `[agent.NAME]`."""
+
+    path: Annotated[str, AfterValidator(values.below_home)]
+    keep: list[Filled] = []
+    expires: Text = ""
+    rotates: bool = False
+
+
+class BaseUrlPart(Part):
+    """One of `base_urls` of `[agent.NAME]`, by the name of its variable."""
+
+    host: Annotated[str, AfterValidator(values.host)]
+    path: Text = ""
+    header: Annotated[str, AfterValidator(values.header)] = "authorization"
+    key: Annotated[str, AfterValidator(values.variable)]
+
+
+class AgentPart(Part):
+    """`[agent.NAME]`: an agent that inner does not know, or knows otherwise."""
+
+    commands: list[Annotated[str, AfterValidator(values.command)]] = []
+    env: dict[Annotated[str, AfterValidator(values.variable)], Text] = {}
+    keys: list[Annotated[str, AfterValidator(values.variable)]] = []
+    seeds: dict[Annotated[str, AfterValidator(values.below_home)], Text] = {}
+    logins: list[LoginPart] = []
+    hosts: list[Annotated[str, AfterValidator(values.host)]] = []
+    optional: list[Annotated[str, AfterValidator(values.host)]] = []
+    protected: list[Annotated[str, AfterValidator(values.below_project)]] = []
+    base_urls: dict[Annotated[str, AfterValidator(values.variable)], BaseUrlPart] = {}
+
+
 def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
@@ -154,6 +187,7 @@ class InlineProfile(Part):
     output: OutputPart = OutputPart()
     noop: NoopPart = NoopPart()
     credentials: dict[Annotated[str, AfterValidator(values.name)], CredentialPart] = {}
+    agent: dict[Annotated[str, AfterValidator(values.agent)], AgentPart] = {}
     verify: VerifyPart = VerifyPart()
 
 

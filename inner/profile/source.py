@@ -12,8 +12,8 @@ from inner.frozen import TYPE_CHECKING, frozen
 from inner.origin import INNER, Origin
 from inner.profile.layer import Edit, Layer, Set
 from inner.profile.merge import compose, element
-from inner.profile.model import Credential, CustomCheck, MountSpec
-from inner.profile.schema import CredentialPart, InlineProfile, MountPart, ProfileFile, VerifyPart
+from inner.profile.model import AgentSpec, Credential, CustomCheck, LoginSpec, MountSpec
+from inner.profile.schema import AgentPart, CredentialPart, InlineProfile, MountPart, ProfileFile, VerifyPart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,6 +109,18 @@ def _record(name: str, item: object) -> object:
         return MountSpec(name, "" if item.dest == name else item.dest, item.mode)
     if isinstance(item, CredentialPart):
         return Credential(item.source, tuple(item.hosts), item.header, item.format)
+    if isinstance(item, AgentPart):
+        return AgentSpec(
+            tuple(item.commands) or (name,),
+            dict(item.env),
+            tuple(item.keys),
+            dict(item.seeds),
+            tuple(LoginSpec(one.path, tuple(one.keep), one.expires, one.rotates) for one in item.logins),
+            tuple(item.hosts),
+            tuple(item.optional),
+            tuple(item.protected),
+            {variable: (one.host, one.path, one.header.lower(), one.key) for variable, one in item.base_urls.items()},
+        )
     return item
 
 

@@ -66,6 +66,25 @@ def allowed(value: str) -> str:
 name = like(NAME.pattern, "a name\nlower-case letters, digits, `.`, `_` and `-`")
 variable = like("[A-Za-z_][A-Za-z0-9_]*", "the name of a variable\nnames are given one by one, without patterns")
 command = like("[A-Za-z0-9._+@-]+", "the name of a command\na name without a path, such as `apt-get`")
+
+
+def _relative(value: str, what: str) -> str:
+    parts = value.split("/")
+    if "\0" in value or value.startswith("~") or any(part in ("", ".", "..") for part in parts):
+        raise ValueError(f"must be the path of a file below {what}\nwithout `/` or `~/` in front, `.` and `..`")
+    return value
+
+
+def below_home(value: str) -> str:
+    """A path that is read or made below a home folder: nothing of it leads out."""
+    return _relative(value, "the home folder")
+
+
+def below_project(value: str) -> str:
+    """A path below the project."""
+    return _relative(value, "the project")
+
+
 agent = like("[a-z0-9][a-z0-9-]*", "the name of an agent")
 # the egress rules read a host closely; here it is visible ASCII without spaces
 host = like("[!-~]+", "a host\nfor instance `example.org`, `example.org:22` or `*.example.org`")

@@ -20,12 +20,24 @@ from inner.profile.source import ALIASES, IGNORED, Source, source
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "profiles"
 
 TOP = (
-    "keys here: agents, capabilities, credentials, description, entrypoint, env, experimental, extends, git, mounts, name, noop, "
+    "keys here: agent, agents, capabilities, credentials, description, entrypoint, env, experimental, extends, git, mounts, name, noop, "
     "output, sandbox, schema_version, verify, workspaces_path"
 )
 
 # fixture: (line, message, hint)
 INVALID = {
+    "agent-login-outside-home": (
+        3,
+        "`agent.x.logins[0].path` must be the path of a file below the home folder",
+        "without `/` or `~/` in front, `.` and `..`",
+    ),
+    "agent-seed-absolute": (
+        3,
+        "`agent.x.seeds./etc/x` must be the path of a file below the home folder",
+        "without `/` or `~/` in front, `.` and `..`",
+    ),
+    "agent-unknown-key": (3, "unknown key `agent.x.host`", "did you mean `hosts`?"),
+    "unknown-login": (3, "`sandbox.login` cannot be `share`", "one of: off, copy, sync"),
     "args-edited": (3, "`entrypoint.args` is one command line", "`[...]` replaces it"),
     "check-without-command": (2, "`verify.custom.checks[0].cmd` is missing", ""),
     "command-with-path": (
