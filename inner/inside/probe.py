@@ -1,4 +1,4 @@
-"""Answers questions about the box from inside it: reads a JSON list of questions, writes a JSON list of answers.
+"""Answers questions about the box from inside it: `answer` takes a list of questions and gives a list of answers, all JSON.
 
 Runs as the box's own command, so it sees what any command would. Standard library only, imports nothing of inner; every
 attempt is harmless when it succeeds (what it creates it removes, what it opens it does not read past the first byte).
@@ -10,14 +10,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import json
+import hashlib
 import os
 import re
 import shutil
 import socket
 import stat
 import subprocess
-import sys
 from typing import Any
 
 TIMEOUT = 2.0  # seconds for a connection
@@ -30,31 +29,31 @@ SECRET_VALUE = re.compile(
 def path(question: dict[str, Any]) -> dict[str, Any]:
     """What a path is, and what can be done with it: `kind` follows links, "" when it is absent."""
     place = question["path"]
-    answer: dict[str, Any] = {"kind": "", "read": False, "write": False, "entries": 0, "size": 0}
+    found: dict[str, Any] = {"kind": "", "read": False, "write": False, "entries": 0, "size": 0}
     try:
         info = os.stat(place)
     except OSError as problem:
-        answer["errno"] = errno.errorcode.get(problem.errno or 0, "")
-        return answer
-    answer["size"] = info.st_size
+        found["errno"] = errno.errorcode.get(problem.errno or 0, "")
+        return found
+    found["size"] = info.st_size
     if stat.S_ISDIR(info.st_mode):
-        answer["kind"] = "dir"
+        found["kind"] = "dir"
         with contextlib.suppress(OSError):
-            answer["entries"] = len(os.listdir(place))
-            answer["read"] = True
-        answer["write"] = _can_create(place)
+            found["entries"] = len(os.listdir(place))
+            found["read"] = True
+        found["write"] = _can_create(place)
     elif stat.S_ISREG(info.st_mode):
-        answer["kind"] = "file"
-        answer["read"] = _can_open(place, os.O_RDONLY)
-        answer["write"] = _can_open(place, os.O_WRONLY)
+        found["kind"] = "file"
+        found["read"] = _can_open(place, os.O_RDONLY)
+        found["write"] = _can_open(place, os.O_WRONLY)
     elif stat.S_ISSOCK(info.st_mode):
-        answer["kind"] = "socket"
-        answer["read"] = answer["write"] = _connects(place)
+        found["kind"] = "socket"
+        found["read"] = found["write"] = _connects(place)
     else:
-        answer["kind"] = "other"
-        answer["read"] = os.access(place, os.R_OK)
-        answer["write"] = os.access(place, os.W_OK)
-    return answer
+        found["kind"] = "other"
+        found["read"] = os.access(place, os.R_OK)
+        found["write"] = os.access(place, os.W_OK)
+    return found
 
 
 def _can_open(place: str, flags: int) -> bool:
@@ -94,6 +93,81 @@ def connect(question: dict[str, Any]) -> dict[str, Any]:
         return {"open": False, "errno": errno.errorcode.get(problem.errno or 0, type(problem).__name__)}
 
 
+def listing(question: dict[str, Any]) -> dict[str, Any]:
+    """The names in a folder, the first `most` of them."""
+    try:
+        return {"names": sorted(os.listdir(question["path"]))[: question.get("most", 500)]}
+    except OSError as problem:
+        return {"names": [], "errno": errno.errorcode.get(problem.errno or 0, "")}
+
+
+def digest(question: dict[str, Any]) -> dict[str, Any]:
+    """SHA-256 of a file's content as the box reads it."""
+    try:
+        with open(question["path"], "rb") as file:
+            return {"sha256": hashlib.sha256(file.read(1 << 22)).hexdigest()}
+    except OSError as problem:
+        return {"sha256": "", "errno": errno.errorcode.get(problem.errno or 0, "")}
+
+
+def entry(question: dict[str, Any]) -> dict[str, Any]:
+    """Whether the name at a path can be taken away: renamed aside, and back at once."""
+    place = question["path"]
+    aside = f"{place}.inner-probe-{os.getpid()}"
+    try:
+        os.rename(place, aside)
+    except OSError as problem:
+        return {"moved": False, "errno": errno.errorcode.get(problem.errno or 0, "")}
+    os.rename(aside, place)
+    return {"moved": True, "errno": ""}
+
+
+def file_system(question: dict[str, Any]) -> dict[str, Any]:
+    """Size in bytes of the file system at a path, and whether it is read-only."""
+    try:
+        found = os.statvfs(question["path"])
+    except OSError as problem:
+        return {"size": -1, "readonly": False, "errno": errno.errorcode.get(problem.errno or 0, "")}
+    return {"size": found.f_blocks * found.f_frsize, "readonly": bool(found.f_flag & os.ST_RDONLY)}
+
+
+def interfaces(_question: dict[str, Any]) -> dict[str, Any]:
+    """Network interfaces by name, and the name of the machine."""
+    return {"names": sorted(name for _, name in socket.if_nameindex()), "host": os.uname().nodename}
+
+
+def resolve(question: dict[str, Any]) -> dict[str, Any]:
+    """The addresses that the box gets for a name."""
+    try:
+        found = socket.getaddrinfo(question["name"], question["port"], type=socket.SOCK_STREAM)
+    except OSError:
+        return {"addresses": []}
+    return {"addresses": sorted({str(item[4][0]) for item in found})}
+
+
+def sockets(question: dict[str, Any]) -> dict[str, Any]:
+    """Path sockets that can be connected to: those named, and all below `roots` down to `depth`, at most 2,000 folders."""
+    found, todo, seen = set(), [(root, 0) for root in question["roots"]], 0
+    while todo and seen < 2000:
+        folder, depth = todo.pop()
+        seen += 1
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for item in entries:
+                with contextlib.suppress(OSError):
+                    if item.is_dir(follow_symlinks=False) and depth < question["depth"]:
+                        todo.append((item.path, depth + 1))
+                    elif stat.S_ISSOCK(item.stat(follow_symlinks=False).st_mode):
+                        found.add(item.path)
+    return {"open": sorted(place for place in {*found, *question["named"]} if _is_socket(place) and _connects(place))}
+
+
+def _is_socket(place: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(place).st_mode)
+    except OSError:
+        return False
+
+
 def abstract(_question: dict[str, Any]) -> dict[str, Any]:
     """Names of abstract sockets that can be seen (/proc/net/unix), at most 50."""
     with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
@@ -102,9 +176,10 @@ def abstract(_question: dict[str, Any]) -> dict[str, Any]:
 
 
 def environment(_question: dict[str, Any]) -> dict[str, Any]:
-    """Names of all variables; of those whose value looks like a token or a key, too."""
+    """Names of all variables; of those whose value looks like a token or a key, and of the empty ones, too."""
     suspicious = sorted(name for name, value in os.environ.items() if SECRET_VALUE.search(value))
-    return {"names": sorted(os.environ), "suspicious": suspicious}
+    empty = sorted(name for name, value in os.environ.items() if not value)
+    return {"names": sorted(os.environ), "suspicious": suspicious, "empty": empty}
 
 
 def process(_question: dict[str, Any]) -> dict[str, Any]:
@@ -189,11 +264,11 @@ def limits(_question: dict[str, Any]) -> dict[str, Any]:
     """Limits of this process' cgroup, as far as they can be seen, and of core dumps."""
     import resource
 
-    answer: dict[str, Any] = {"core": resource.getrlimit(resource.RLIMIT_CORE)[0]}
+    found: dict[str, Any] = {"core": resource.getrlimit(resource.RLIMIT_CORE)[0]}
     for name in ("memory.max", "pids.max", "cpu.max"):
         with contextlib.suppress(OSError), open(f"/sys/fs/cgroup/{name}", encoding="ascii") as file:
-            answer[name] = file.read().strip()
-    return answer
+            found[name] = file.read().strip()
+    return found
 
 
 def mounts(_question: dict[str, Any]) -> dict[str, Any]:
@@ -222,20 +297,17 @@ def custom(question: dict[str, Any]) -> dict[str, Any]:
 QUESTIONS = {
     "path": path, "connect": connect, "abstract": abstract, "environment": environment, "process": process, "processes": processes,
     "descriptors": descriptors, "first_environment": first_environment, "namespaces": namespaces, "terminal": terminal,
-    "command": command, "limits": limits, "mounts": mounts, "custom": custom,
+    "command": command, "limits": limits, "mounts": mounts, "custom": custom, "listing": listing, "digest": digest, "entry": entry,
+    "file_system": file_system, "interfaces": interfaces, "resolve": resolve, "sockets": sockets,
 }  # fmt: skip
 
 
-def main() -> None:
-    """Questions on standard input, answers on standard output; a question that fails is an answer with `error`."""
+def answer(questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One answer for each question; a question that fails is an answer with `error`."""
     answers = []
-    for question in json.load(sys.stdin):
+    for question in questions:
         try:
             answers.append(QUESTIONS[question["ask"]](question))
         except Exception as problem:
             answers.append({"error": f"{type(problem).__name__}: {problem}"})
-    json.dump(answers, sys.stdout)
-
-
-if __name__ == "__main__":
-    main()
+    return answers

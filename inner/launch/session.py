@@ -33,6 +33,7 @@ def run(
     folder: str,
     warn: Callable[[str], None],
     progress: Callable[[int, str], None] | None = None,
+    stdio: tuple[int, int, int] = (0, 1, 2),
 ) -> Outcome:
     """Start the box, stay until it has ended. `folder` is the run's own (`rundir.name`); `warn` gets what the user should know,
     one line each; `progress(files, source)` is called while something large is copied. Raises RunError and its kin.
@@ -65,6 +66,7 @@ def run(
             clipboard=plan.clipboard,
             setuid=features.setuid,
             on_started=network,
+            stdio=stdio,
         )
 
 

@@ -53,7 +53,7 @@ def environment(
     if profile.env.inherit_all:
         origin = profile.origin("env.inherit_all")
         for name in sorted(host.env):
-            if not _is_code(name) and name not in SESSION and _is_name(name) and not name.startswith("INNER_"):
+            if not is_code(name) and name not in SESSION and _is_name(name) and not name.startswith("INNER_"):
                 chosen[name] = Variable(name, None, origin)
         notices.append("`inherit_all` gives the box every variable of this environment, tokens included")
     for name in profile.env.passthrough:
@@ -64,7 +64,7 @@ def environment(
             )
         if name in OWN:
             continue
-        if _is_code(name) and name in host.env:
+        if is_code(name) and name in host.env:
             notices.append(f"`{name}` is passed as `{origin}` asks: programs in the box run or load what it names")
         if name in host.env:
             chosen[name] = Variable(name, None, origin)
@@ -87,7 +87,8 @@ def _is_name(name: str) -> bool:
     return name.isascii() and name.isidentifier()
 
 
-def _is_code(name: str) -> bool:
+def is_code(name: str) -> bool:
+    """Whether programs run or load what this variable names."""
     return name in CODE or name.startswith(CODE_PREFIXES)
 
 

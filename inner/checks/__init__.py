@@ -1,0 +1,64 @@
+"""`inner verify`: expectations from a plan, judged against what the probe saw in the box (`inner.inside.probe`). Pure.
+
+    subject = Subject(plan, profile, host, table, secrets)
+    asked = questions(subject)              # goes into the box, as JSON
+    findings = judge(subject, answers)      # what comes out, one for each question
+"""
+
+from __future__ import annotations
+
+from inner.checks import custom, environment, files, hidden, network, process, resources
+from inner.checks.model import SEVERITIES, Finding, Subject, Verdict
+from inner.frozen import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inner.checks.model import Answer, Check, Question
+
+CHECKS: tuple[Check, ...] = (
+    *process.CHECKS, *files.CHECKS, *hidden.CHECKS, *environment.CHECKS, *network.CHECKS, *resources.CHECKS,
+)  # fmt: skip
+
+
+def checks(subject: Subject) -> tuple[Check, ...]:
+    """Every check of this box: the fixed ones, and the profile's own."""
+    return (*CHECKS, *custom.checks(subject.profile))
+
+
+def questions(subject: Subject) -> list[Question]:
+    """Everything there is to ask, in the order in which `judge` wants the answers."""
+    return [question for check in checks(subject) for question in check.ask(subject)]
+
+
+def judge(subject: Subject, answers: Sequence[Answer]) -> tuple[Finding, ...]:
+    """One finding for each check. An answer that is missing, or an error, is a failure: what was not seen does not hold."""
+    findings, at = [], 0
+    for check in checks(subject):
+        number = len(check.ask(subject))
+        own = answers[at : at + number]
+        at += number
+        findings.append(_finding(subject, check, own, complete=len(own) == number))
+    return tuple(findings)
+
+
+def _finding(subject: Subject, check: Check, own: Sequence[Answer], *, complete: bool) -> Finding:
+    wrong = next((answer["error"] for answer in own if "error" in answer), "" if complete else "the probe did not answer")
+    verdict = Verdict(f"could not be asked: {wrong}") if wrong else check.judge(subject, own)
+    severity, state = check.severity, "failed" if verdict.problem else "ok"
+    if verdict.problem and (severity == "INFO" or (check.key and check.key in subject.profile.sandbox.allow and not wrong)):
+        severity, state = "INFO", "told"
+    elif verdict.note and not verdict.problem:
+        severity, state = "INFO", "told"
+    return Finding(check.name, severity, state, check.title, verdict.problem or verdict.note, verdict.mend)
+
+
+def conformant(findings: Sequence[Finding]) -> bool:
+    """Whether nothing failed."""
+    return all(finding.state != "failed" for finding in findings)
+
+
+def counts(findings: Sequence[Finding]) -> dict[str, int]:
+    """How many failed, by severity; then how many hold and how many are told."""
+    found = {severity: sum(f.state == "failed" and f.severity == severity for f in findings) for severity in SEVERITIES[:-1]}
+    return {**found, "told": sum(f.state == "told" for f in findings), "ok": sum(f.state == "ok" for f in findings)}

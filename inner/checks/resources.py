@@ -1,0 +1,89 @@
+"""Command shims, and how long the agents' logins are still good."""
+
+from __future__ import annotations
+
+import hashlib
+
+from inner.agents import agent, recognised
+from inner.checks.model import OK, Check, Verdict, listed
+from inner.frozen import TYPE_CHECKING
+from inner.plan.model import Data
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inner.checks.model import Answer, Question, Subject
+
+SOON = 30 * 60  # seconds
+FOLDERS = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
+
+
+def _shimmed(subject: Subject) -> list[tuple[str, str]]:
+    """(command, path): each replaced command on every folder of PATH and by absolute path, as far as the host has it."""
+    noop = subject.profile.noop
+    path = next((v.value for v in subject.plan.env if v.name == "PATH" and v.value), "").split(":")
+    return [
+        (name, f"{folder}/{name}")
+        for name in (*noop.block, *noop.rewrite)
+        for folder in dict.fromkeys((*path, *FOLDERS))
+        if subject.table.at(f"{folder}/{name}").kind == "file"
+    ]
+
+
+def _ask_shims(subject: Subject) -> Sequence[Question]:
+    return [
+        *({"ask": "digest", "path": place} for _, place in _shimmed(subject)),
+        *({"ask": "command", "name": name} for name in subject.profile.noop.block),
+    ]
+
+
+def _shims(subject: Subject, answers: Sequence[Answer]) -> Verdict:
+    """A shim is a file of the plan's: what the box reads at a replaced command's place must be one of them, byte by byte."""
+    made = {hashlib.sha256(m.content).hexdigest() for m in subject.plan.mounts if isinstance(m, Data)}
+    places = _shimmed(subject)
+    real = [place for (_, place), answer in zip(places, answers, strict=False) if answer["sha256"] not in made]
+    if real:
+        return Verdict(f"the real command can be started: {listed(real)}")
+    found = {answer["path"] for answer in answers[len(places) :] if answer["path"]}
+    past = sorted(place for place in found if place not in {place for _, place in places})
+    return Verdict(f"found on PATH, and not replaced: {listed(past)}") if past else OK
+
+
+def _nothing(_subject: Subject) -> Sequence[Question]:
+    return ()
+
+
+def _logins(subject: Subject, _answers: Sequence[Answer]) -> Verdict:
+    """Asked of the host: the box has a copy at most. An expired login is renewed by the agent itself, when it may."""
+    told = []
+    for name in dict.fromkeys((*subject.profile.agents, recognised(subject.profile.entrypoint.cmd))):
+        for login in agent(name).LOGINS if name else ():
+            until = _expiry(subject, login.path, login.expires) if login.expires else 0.0
+            if until and until < subject.now + SOON:
+                minutes = max(0, int((until - subject.now) // 60))
+                told.append(f"the login of {name} " + (f"ends in {minutes} minutes" if minutes else "has expired"))
+    return Verdict(note="; ".join(told)) if told else OK
+
+
+def _expiry(subject: Subject, path: str, dotted: str) -> float:
+    """Seconds since 1970, 0 when it cannot be told."""
+    import json
+    from datetime import datetime, timezone
+
+    content = subject.host.read(f"{subject.host.home}/{path}", 1 << 20)
+    try:
+        value = json.loads(content or b"null")
+        for part in dotted.split("."):
+            value = value[part]
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+            return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+        return float(value) / (1000 if value > 1e11 else 1)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return 0.0
+
+
+CHECKS = (
+    Check("shims-active", "MEDIUM", "replaced commands cannot be reached", _ask_shims, _shims, "shims-active"),
+    Check("logins", "INFO", "agents' logins are good for a while", _nothing, _logins),
+)

@@ -1,0 +1,207 @@
+"""`inner verify`: makes the very box that `inner run` makes, asks it from inside, and says whether it is the one that was meant."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import typer
+
+from inner.errors import CommandNotFound, ConfigError, InnerError, UsageError
+from inner.frozen import TYPE_CHECKING, frozen, replace
+from inner.guard import guard
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inner.bwrap import Features
+    from inner.checks.model import Finding, Subject
+    from inner.host import RealHost
+    from inner.profile.model import Profile
+    from inner.settings import Settings
+
+SYMBOLS = {"ok": "[ok]", "failed": "[!!]", "told": "[--]"}
+
+
+@frozen
+class Report:
+    """The findings of one profile, or why it could not be asked."""
+
+    profile: str
+    conformant: bool
+    findings: tuple[Finding, ...] = ()
+    problem: str = ""
+
+
+def add(app: typer.Typer) -> None:
+    """Add the command to the application."""
+
+    @app.command("verify", help="Check a profile's box from inside: the one that `inner run` would make.")
+    def verify_(
+        profile: str = typer.Option("", "--profile", "-p", metavar="NAME", help="Profile to check (default: the one `inner run` would use)."),
+        workdir: str = typer.Option("", "--workdir", "-w", metavar="PATH", help="Folder to work in (default: the current one)."),
+        everything: bool = typer.Option(False, "--all", help="Check every profile that can be used."),
+        suggest: bool = typer.Option(False, "--suggest", help="Print a profile, as TOML, that mends what failed."),
+        attack: bool = typer.Option(False, "--attack", help="Try to break out, and say what held."),
+        as_json: bool = typer.Option(False, "--json", help="As JSON."),
+        no_project: bool = typer.Option(False, "--no-project", help="Ignore the project's own .inner.toml."),
+    ) -> None:
+        def work() -> int:
+            if everything and profile:
+                raise UsageError("one profile and all of them contradict each other", hint="`inner verify --all`, or `-p NAME`")
+            if attack and (suggest or everything):
+                raise UsageError("attacks are tried on one profile, and suggest nothing", hint="`inner verify --attack -p NAME`")
+            return verify(profile, workdir, everything=everything, suggest=suggest, attack=attack, as_json=as_json, no_project=no_project)
+
+        raise typer.Exit(guard(lambda: _status(work)))
+
+
+def _status(work: object) -> int:
+    """Errors of a run, 125 and above, are a host's or a profile's here (1 is a failed check)."""
+    try:
+        return work()  # type: ignore[operator, no-any-return]
+    except InnerError as problem:
+        if problem.status > 4:
+            problem.status = 4
+        raise
+
+
+def verify(
+    name: str, workdir: str, *, everything: bool, suggest: bool, attack: bool, as_json: bool, no_project: bool
+) -> int:
+    """Status 1 when a check fails."""
+    from inner import ui
+    from inner.host import RealHost
+    from inner.launch.features import probe
+    from inner.settings import load
+
+    host = RealHost(dict(os.environ))
+    settings = load(host, workdir=workdir, no_project=no_project)
+    features = probe(host.env)
+    if attack:
+        from inner.commands.attack import attacks
+
+        return attacks(name, workdir, settings, features, host, as_json=as_json)
+    if everything:
+        return _all(workdir, settings, features, host, suggest=suggest, as_json=as_json)
+    subject, folder = subject_of(name, workdir, settings, host)
+    report = examine(subject, folder, features)
+    if as_json:
+        ui.json("verify", report)
+    elif suggest:
+        from inner.checks.suggest import profile_text
+
+        text = profile_text(subject.profile, _base(name, subject.profile, host), report.findings)
+        ui.out(text)
+    else:
+        _show(report, subject)
+    return 0 if report.conformant else 1
+
+
+def subject_of(name: str, workdir: str, settings: Settings, host: RealHost, profile: Profile | None = None) -> tuple[Subject, str]:
+    """The box that `inner run -p NAME -w WORKDIR` would make at a terminal, and the folder of its run."""
+    from inner.checks.model import Subject
+    from inner.launch import rundir
+    from inner.paths import state_dir
+    from inner.plan.build import build
+    from inner.plan.hide import Secrets
+    from inner.plan.mounts import MountTable
+    from inner.profile.resolve import resolve
+    from inner.request import Request
+
+    request = Request(profile=name, workdir=workdir)
+    profile = profile or resolve(request, settings, host)
+    folder = rundir.name(state_dir(host.env, host.home))
+    try:
+        plan = build(profile, request, host, terminal=True, run_dir=folder)
+    except CommandNotFound:  # the box is the same for a command that is not installed yet
+        shell = replace(profile, entrypoint=replace(profile.entrypoint, cmd="/bin/sh", args=()))
+        plan = build(shell, request, host, terminal=True, run_dir=folder)
+    return Subject(plan, profile, host, MountTable(plan.mounts, host), Secrets(host), time.time()), folder
+
+
+def examine(subject: Subject, folder: str, features: Features) -> Report:
+    """Ask the box, and judge."""
+    from inner import ui
+    from inner.checks import conformant, judge, questions
+    from inner.launch.inquiry import ask
+
+    answers = ask(
+        subject.plan, subject.profile, features, subject.host, table=subject.table, folder=folder, modules=("probe",),
+        data=questions(subject), warn=ui.warning,
+    )  # fmt: skip
+    findings = judge(subject, answers if isinstance(answers, list) else [])
+    return Report(subject.profile.name, conformant(findings), findings)
+
+
+def _show(report: Report, subject: Subject) -> None:
+    from inner import ui
+
+    ui.out(f"profile {ui.safe(report.profile)} in {ui.safe(subject.plan.cwd)}, network {subject.plan.network.mode}")
+    ui.out()
+    width = max(len(ui.safe(f.check)) for f in report.findings)
+    for finding in report.findings:
+        what = finding.title if finding.state == "ok" else finding.text
+        level = f"{finding.severity}: " if finding.state == "failed" else ""
+        ui.out(f"{SYMBOLS[finding.state]} {ui.safe(finding.check):<{width}}  {level}{ui.safe(what)}")
+    ui.out()
+    for line in footer(report):
+        ui.out(line)
+
+
+def footer(report: Report) -> tuple[str, str]:
+    """Counts, and the verdict."""
+    from inner.checks import counts
+
+    found = counts(report.findings)
+    failed = [f"{number} {severity}" for severity, number in found.items() if number and severity.isupper()]
+    total = len(report.findings)
+    line = f"{found['ok']} of {total} hold, {found['told']} told" + (f", failed: {', '.join(failed)}" if failed else "")
+    return line, "[ok] sandbox conformant" if report.conformant else "[!!] sandbox not conformant"
+
+
+def _base(name: str, profile: Profile, host: RealHost) -> str:
+    """What a profile that mends this one extends: its name, or its path when it was given so."""
+    from inner.paths import normal
+
+    if "/" in name or name.endswith(".toml"):
+        path = name.replace("~", host.home, 1) if name.startswith("~/") else name
+        return path if path.startswith("/") else normal(f"{host.cwd}/{path}")
+    return profile.name
+
+
+def _all(workdir: str, settings: Settings, features: Features, host: RealHost, *, suggest: bool, as_json: bool) -> int:
+    """Every profile that can be used, one box after the other; a table of what came out."""
+    from inner import ui
+    from inner.profile.resolve import available
+
+    if suggest:
+        raise UsageError("suggestions are for one profile", hint="`inner verify --suggest -p NAME`")
+    reports: list[Report] = []
+    for entry in available(settings, host):
+        if entry.shadowed or entry.experimental:
+            continue
+        try:
+            subject, folder = subject_of(entry.name, workdir, settings, host)
+            reports.append(examine(subject, folder, features))
+        except InnerError as problem:
+            if isinstance(problem, ConfigError) and entry.problem == "":
+                reports.append(Report(entry.name, False, problem=problem.message))
+            else:
+                reports.append(Report(entry.name, False, problem=entry.problem or problem.message))
+    if as_json:
+        ui.json("verify", reports)
+    else:
+        rows = [(SYMBOLS["ok" if r.conformant else "failed"], r.profile, _outcome(r)) for r in reports]
+        ui.table(rows, ("", "profile", "outcome"))
+        good = sum(r.conformant for r in reports)
+        ui.out()
+        ui.out(f"{good} of {len(reports)} profiles conformant")
+    return 0 if all(r.conformant for r in reports) else 1
+
+
+def _outcome(report: Report) -> str:
+    if report.problem:
+        return f"cannot be used: {report.problem}"
+    failed: Sequence[str] = [f"{f.check} ({f.severity})" for f in report.findings if f.state == "failed"]
+    return "failed: " + ", ".join(failed) if failed else footer(report)[0]
