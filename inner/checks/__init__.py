@@ -1,8 +1,8 @@
 """`inner verify`: expectations from a plan, judged against what the probe saw in the box (`inner.inside.probe`). Pure.
 
-    subject = Subject(plan, profile, host, table, secrets)
-    asked = questions(subject)              # goes into the box, as JSON
-    findings = judge(subject, answers)      # what comes out, one for each question
+subject = Subject(plan, profile, host, table, secrets)
+asked = questions(subject)              # goes into the box, as JSON
+findings = judge(subject, answers)      # what comes out, one for each question
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def _finding(subject: Subject, check: Check, own: Sequence[Answer], *, complete:
     wrong = next((answer["error"] for answer in own if "error" in answer), "" if complete else "the probe did not answer")
     verdict = Verdict(f"could not be asked: {wrong}") if wrong else check.judge(subject, own)
     severity, state = check.severity, "failed" if verdict.problem else "ok"
-    if verdict.problem and (severity == "INFO" or (check.key and check.key in subject.profile.sandbox.allow and not wrong)):
-        severity, state = "INFO", "told"
-    elif verdict.note and not verdict.problem:
+    if (verdict.problem and (severity == "INFO" or (check.key and check.key in subject.profile.sandbox.allow and not wrong))) or (
+        verdict.note and not verdict.problem
+    ):
         severity, state = "INFO", "told"
     return Finding(check.name, severity, state, check.title, verdict.problem or verdict.note, verdict.mend)
 

@@ -24,6 +24,4 @@ def _check(own: CustomCheck) -> Check:
             return OK
         return Verdict((f"exit status {status}" if status > 0 else "did not end well") + (f": {lines[-1]}" if lines else ""))
 
-    return Check(
-        f"custom:{own.name}", own.severity, own.name, lambda _subject: [{"ask": "custom", "cmd": own.cmd}], judge
-    )
+    return Check(f"custom:{own.name}", own.severity, own.name, lambda _subject: [{"ask": "custom", "cmd": own.cmd}], judge)

@@ -57,7 +57,7 @@ def _mounts(subject: Subject, answers: Sequence[Answer]) -> Verdict:
 
 
 def _mode(mount: Mount) -> str:
-    """"ro", "rw", or "" where no mount of its own can be relied on: bubblewrap copies files into memory of the same mode."""
+    """Either `ro` or `rw`, or "" where no mount of its own can be relied on: bubblewrap copies files into memory of the same mode."""
     if isinstance(mount, (Bind, Tmpfs)):
         return mount.mode
     if isinstance(mount, Overlay):
@@ -81,7 +81,7 @@ def _folders(subject: Subject) -> list[str]:
 
 
 def _in_memory(subject: Subject, mount: Mount) -> bool:
-    at = {m.dest: m for m in subject.plan.mounts}
+    at: dict[str, Mount] = {m.dest: m for m in subject.plan.mounts}
     return isinstance(mount, Tmpfs) or isinstance(ground(at, mount.dest), Tmpfs)
 
 
@@ -125,9 +125,7 @@ def _ask_made(subject: Subject) -> Sequence[Question]:
 
 
 def _made_up(subject: Subject, answers: Sequence[Answer]) -> Verdict:
-    other = [
-        m.dest for m, a in zip(_made(subject), answers, strict=True) if a["sha256"] != hashlib.sha256(m.content).hexdigest()
-    ]
+    other = [m.dest for m, a in zip(_made(subject), answers, strict=True) if a["sha256"] != hashlib.sha256(m.content).hexdigest()]
     return Verdict(f"not what was made for this box: {listed(other)}") if other else OK
 
 
@@ -140,7 +138,7 @@ def _ask_masked(subject: Subject) -> Sequence[Question]:
 
 
 def _masks(subject: Subject, answers: Sequence[Answer]) -> Verdict:
-    open_ = [m.dest for m, a in zip(_masked(subject), answers, strict=True) if a["entries"] or a["size"] and a["kind"] != "dir"]
+    open_ = [m.dest for m, a in zip(_masked(subject), answers, strict=True) if a["entries"] or (a["size"] and a["kind"] != "dir")]
     return Verdict(f"show something: {listed(open_)}") if open_ else OK
 
 

@@ -55,7 +55,7 @@ def _reached(subject: Subject, place: str, answer: Answer) -> bool:
     """
     if not answer["kind"]:
         return False
-    if subject.table.at(place).host == "" and _own(subject, place):
+    if not subject.table.at(place).host and _own(subject, place):
         return False
     if answer["kind"] == "dir":
         return bool(answer["entries"])
@@ -76,13 +76,13 @@ def _ask_sockets(subject: Subject) -> Sequence[Question]:
     run = f"/run/user/{subject.host.uid}"
     named = [place.replace("{run}", run) for place in SOCKETS]
     agent = subject.host.env.get("SSH_AUTH_SOCK", "")
-    roots = ["/run", "/tmp", "/var/tmp", subject.plan.home]  # noqa: S108 - the box's
+    roots = ["/run", "/tmp", "/var/tmp", subject.plan.home]
     return [{"ask": "sockets", "named": [*named, *([agent] if agent.startswith("/") else [])], "roots": roots, "depth": 4}]
 
 
 def _sockets(subject: Subject, answers: Sequence[Answer]) -> Verdict:
     open_ = [place for place in answers[0]["open"] if not covers(subject.plan.cwd, place)]
-    granted = {m.dest: m.why for m in subject.plan.mounts if isinstance(m, Bind) and m.kind == "other"}
+    granted: dict[str, str] = {m.dest: m.why for m in subject.plan.mounts if isinstance(m, Bind) and m.kind == "other"}
     given = [place for place in open_ if place in granted or realpath(subject.host, place) in granted]
     wrong = [place for place in open_ if place not in given]
     if wrong:

@@ -43,7 +43,7 @@ def _ask(subject: Subject) -> Sequence[Question]:
 def _policy(subject: Subject, answers: Sequence[Answer]) -> Verdict:
     mode = subject.plan.network.mode
     if mode == "full":
-        return Verdict(note="the host's network is shared: `network_mode = \"allowlist\"` names the hosts instead")
+        return Verdict(note='the host\'s network is shared: `network_mode = "allowlist"` names the hosts instead')
     more = [name for name in answers[0]["names"] if name != "lo"]
     if more:
         return Verdict(f"network interfaces of the host: {listed(more)}", mend={"sandbox.network_mode": Set("off")})

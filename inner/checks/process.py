@@ -46,7 +46,7 @@ def _seccomp(subject: Subject, answers: Sequence[Answer]) -> Verdict:
 
 
 def _terminal(subject: Subject, answers: Sequence[Answer]) -> Verdict:
-    # EIO is the kernel's own refusal (dev.tty.legacy_tiocsti = 0, since 6.2), EPERM the filter's.
+    # EIO is the filter's answer, and the kernel's own where dev.tty.legacy_tiocsti is 0 (6.2); EPERM that of other filters.
     if answers[0]["errno"] in ("EPERM", "EIO", "EACCES"):
         return OK
     mend = {"sandbox.seccomp": Set("default")} if subject.plan.seccomp == "off" else {}

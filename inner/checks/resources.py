@@ -68,7 +68,7 @@ def _logins(subject: Subject, _answers: Sequence[Answer]) -> Verdict:
 def _expiry(subject: Subject, path: str, dotted: str) -> float:
     """Seconds since 1970, 0 when it cannot be told."""
     import json
-    from datetime import datetime, timezone
+    from datetime import UTC, datetime
 
     content = subject.host.read(f"{subject.host.home}/{path}", 1 << 20)
     try:
@@ -76,8 +76,8 @@ def _expiry(subject: Subject, path: str, dotted: str) -> float:
         for part in dotted.split("."):
             value = value[part]
         if isinstance(value, str):
-            moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-            return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+            moment = datetime.fromisoformat(value)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
         return float(value) / (1000 if value > 1e11 else 1)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return 0.0

@@ -29,7 +29,9 @@ def patches(findings: Sequence[Finding]) -> dict[str, Patch]:
 def profile_text(profile: Profile, base: str, findings: Sequence[Finding]) -> str:
     """A whole profile, with a comment for every check that failed; only comments when there is nothing to mend."""
     failed = [finding for finding in findings if finding.state == "failed"]
-    lines = [f"# {finding.check}: {_line(finding.text)}" + ("" if finding.mend else " (no profile changes that)") for finding in failed]
+    lines = [
+        f"# {finding.check}: {_line(finding.text)}" + ("" if finding.mend else " (no profile changes that)") for finding in failed
+    ]
     mended = patches(findings)
     if not failed:
         return f"# nothing to mend in `{_line(profile.name)}`"

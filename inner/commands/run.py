@@ -9,7 +9,7 @@ from inner.errors import CannotExecute, CommandNotFound, ConfigError, RunError
 from inner.frozen import TYPE_CHECKING
 from inner.guard import guard
 from inner.host import RealHost
-from inner.paths import state_dir
+from inner.paths import cache_dir, state_dir
 from inner.plan.command import refuse_unexecutable
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def run(request: Request) -> int:
     profile = _profile(request, host)
     terminal = os.isatty(0) and os.isatty(1)
     folder = rundir.name(state_dir(host.env, host.home))
+    rundir.prepare(state_dir(host.env, host.home), cache_dir(host.env, host.home))
     plan = build(profile, request, host, terminal=terminal, args_file=_args_file(request), run_dir=folder)
     features = probe(host.env, project=plan.project)
     if request.dry_run:

@@ -7,12 +7,12 @@ import time
 
 import typer
 
-from inner.errors import CommandNotFound, ConfigError, InnerError, UsageError
+from inner.errors import CommandNotFound, HostError, InnerError, UsageError
 from inner.frozen import TYPE_CHECKING, frozen, replace
 from inner.guard import guard
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from inner.bwrap import Features
     from inner.checks.model import Finding, Subject
@@ -25,7 +25,9 @@ SYMBOLS = {"ok": "[ok]", "failed": "[!!]", "told": "[--]"}
 
 @frozen
 class Report:
-    """The findings of one profile, or why it could not be asked."""
+    """The findings of one profile, or why there are none: a box that this machine cannot make is not one that leaks, so only a
+    file that cannot be read is not conformant.
+    """
 
     profile: str
     conformant: bool
@@ -37,38 +39,34 @@ def add(app: typer.Typer) -> None:
     """Add the command to the application."""
 
     @app.command("verify", help="Check a profile's box from inside: the one that `inner run` would make.")
-    def verify_(
-        profile: str = typer.Option("", "--profile", "-p", metavar="NAME", help="Profile to check (default: the one `inner run` would use)."),
+    def verify_(  # noqa: PLR0917
+        profile: str = typer.Option(
+            "", "--profile", "-p", metavar="NAME", help="Profile to check (default: the one `inner run` would use)."
+        ),
         workdir: str = typer.Option("", "--workdir", "-w", metavar="PATH", help="Folder to work in (default: the current one)."),
         everything: bool = typer.Option(False, "--all", help="Check every profile that can be used."),
         suggest: bool = typer.Option(False, "--suggest", help="Print a profile, as TOML, that mends what failed."),
-        attack: bool = typer.Option(False, "--attack", help="Try to break out, and say what held."),
         as_json: bool = typer.Option(False, "--json", help="As JSON."),
         no_project: bool = typer.Option(False, "--no-project", help="Ignore the project's own .inner.toml."),
     ) -> None:
         def work() -> int:
             if everything and profile:
                 raise UsageError("one profile and all of them contradict each other", hint="`inner verify --all`, or `-p NAME`")
-            if attack and (suggest or everything):
-                raise UsageError("attacks are tried on one profile, and suggest nothing", hint="`inner verify --attack -p NAME`")
-            return verify(profile, workdir, everything=everything, suggest=suggest, attack=attack, as_json=as_json, no_project=no_project)
+            return verify(profile, workdir, everything=everything, suggest=suggest, as_json=as_json, no_project=no_project)
 
         raise typer.Exit(guard(lambda: _status(work)))
 
 
-def _status(work: object) -> int:
-    """Errors of a run, 125 and above, are a host's or a profile's here (1 is a failed check)."""
+def _status(work: Callable[[], int]) -> int:
+    """Errors of a run, 125 and above, are the host's here: 4."""
     try:
-        return work()  # type: ignore[operator, no-any-return]
+        return work()
     except InnerError as problem:
-        if problem.status > 4:
-            problem.status = 4
+        problem.status = min(problem.status, HostError.status)
         raise
 
 
-def verify(
-    name: str, workdir: str, *, everything: bool, suggest: bool, attack: bool, as_json: bool, no_project: bool
-) -> int:
+def verify(name: str, workdir: str, *, everything: bool, suggest: bool, as_json: bool, no_project: bool) -> int:
     """Status 1 when a check fails."""
     from inner import ui
     from inner.host import RealHost
@@ -78,10 +76,6 @@ def verify(
     host = RealHost(dict(os.environ))
     settings = load(host, workdir=workdir, no_project=no_project)
     features = probe(host.env)
-    if attack:
-        from inner.commands.attack import attacks
-
-        return attacks(name, workdir, settings, features, host, as_json=as_json)
     if everything:
         return _all(workdir, settings, features, host, suggest=suggest, as_json=as_json)
     subject, folder = subject_of(name, workdir, settings, host)
@@ -98,11 +92,13 @@ def verify(
     return 0 if report.conformant else 1
 
 
-def subject_of(name: str, workdir: str, settings: Settings, host: RealHost, profile: Profile | None = None) -> tuple[Subject, str]:
+def subject_of(
+    name: str, workdir: str, settings: Settings, host: RealHost, profile: Profile | None = None
+) -> tuple[Subject, str]:
     """The box that `inner run -p NAME -w WORKDIR` would make at a terminal, and the folder of its run."""
     from inner.checks.model import Subject
     from inner.launch import rundir
-    from inner.paths import state_dir
+    from inner.paths import cache_dir, state_dir
     from inner.plan.build import build
     from inner.plan.hide import Secrets
     from inner.plan.mounts import MountTable
@@ -112,6 +108,7 @@ def subject_of(name: str, workdir: str, settings: Settings, host: RealHost, prof
     request = Request(profile=name, workdir=workdir)
     profile = profile or resolve(request, settings, host)
     folder = rundir.name(state_dir(host.env, host.home))
+    rundir.prepare(state_dir(host.env, host.home), cache_dir(host.env, host.home))
     try:
         plan = build(profile, request, host, terminal=True, run_dir=folder)
     except CommandNotFound:  # the box is the same for a command that is not installed yet
@@ -185,19 +182,24 @@ def _all(workdir: str, settings: Settings, features: Features, host: RealHost, *
             subject, folder = subject_of(entry.name, workdir, settings, host)
             reports.append(examine(subject, folder, features))
         except InnerError as problem:
-            if isinstance(problem, ConfigError) and entry.problem == "":
-                reports.append(Report(entry.name, False, problem=problem.message))
-            else:
-                reports.append(Report(entry.name, False, problem=entry.problem or problem.message))
+            reports.append(Report(entry.name, bool(not entry.problem), problem=problem.message))
     if as_json:
         ui.json("verify", reports)
     else:
-        rows = [(SYMBOLS["ok" if r.conformant else "failed"], r.profile, _outcome(r)) for r in reports]
+        rows = [(_symbol(r), r.profile, _outcome(r)) for r in reports]
         ui.table(rows, ("", "profile", "outcome"))
-        good = sum(r.conformant for r in reports)
+        asked = [r for r in reports if not r.problem]
         ui.out()
-        ui.out(f"{good} of {len(reports)} profiles conformant")
+        ui.out(f"{sum(r.conformant for r in asked)} of {len(asked)} profiles conformant" + _left(len(reports) - len(asked)))
     return 0 if all(r.conformant for r in reports) else 1
+
+
+def _symbol(report: Report) -> str:
+    return SYMBOLS["failed" if not report.conformant else "told" if report.problem else "ok"]
+
+
+def _left(number: int) -> str:
+    return f", {number} cannot be used here" if number else ""
 
 
 def _outcome(report: Report) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import hashlib
 import os
 import re
@@ -17,6 +18,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import termios
 from typing import Any
 
 TIMEOUT = 2.0  # seconds for a connection
@@ -45,6 +47,7 @@ def path(question: dict[str, Any]) -> dict[str, Any]:
     elif stat.S_ISREG(info.st_mode):
         found["kind"] = "file"
         found["read"] = _can_open(place, os.O_RDONLY)
+        found["size"] = found["size"] or _first_byte(place)  # files of a procfs have no size
         found["write"] = _can_open(place, os.O_WRONLY)
     elif stat.S_ISSOCK(info.st_mode):
         found["kind"] = "socket"
@@ -64,6 +67,19 @@ def _can_open(place: str, flags: int) -> bool:
     return True
 
 
+def _first_byte(place: str) -> int:
+    try:
+        fd = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return 0
+    try:
+        return len(os.read(fd, 1))
+    except OSError:
+        return 0
+    finally:
+        os.close(fd)
+
+
 def _can_create(folder: str) -> bool:
     name = os.path.join(folder, f".inner-probe-{os.getpid()}")
     try:
@@ -75,13 +91,20 @@ def _can_create(folder: str) -> bool:
 
 
 def _connects(place: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(TIMEOUT)
-        try:
-            client.connect(place)
-        except OSError as problem:
-            return problem.errno == errno.EPROTOTYPE  # a datagram socket: somebody is there
-        return True
+    """Through a descriptor of its folder: a path of any length, where sun_path has 108 bytes."""
+    try:
+        folder = os.open(os.path.dirname(place) or "/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(TIMEOUT)
+            client.connect(f"/proc/self/fd/{folder}/{os.path.basename(place)}")
+    except OSError as problem:
+        return problem.errno == errno.EPROTOTYPE  # a datagram socket: somebody is there
+    finally:
+        os.close(folder)
+    return True
 
 
 def connect(question: dict[str, Any]) -> dict[str, Any]:
@@ -240,18 +263,25 @@ def namespaces(_question: dict[str, Any]) -> dict[str, Any]:
 
 
 def terminal(_question: dict[str, Any]) -> dict[str, Any]:
-    """Whether a byte can be pushed into the controlling terminal (TIOCSTI); tried on a terminal of our own."""
-    import fcntl
-
+    """What pushing a byte into the controlling terminal (TIOCSTI) ends with: an errno, "" when it went in. Tried on a terminal of
+    our own, in a session of its own."""
     main, side = os.openpty()
-    try:
-        fcntl.ioctl(side, 0x5412, b"x")
-    except OSError as problem:
-        return {"refused": problem.errno == errno.EPERM, "errno": errno.errorcode.get(problem.errno or 0, "")}
-    finally:
-        os.close(main)
-        os.close(side)
-    return {"refused": False, "errno": ""}
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setsid()
+            fcntl.ioctl(side, termios.TIOCSCTTY, 0)
+            fcntl.ioctl(side, 0x5412, b"x")
+        except OSError as problem:
+            os._exit(problem.errno or 255)
+        except BaseException:
+            os._exit(255)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    os.close(main)
+    os.close(side)
+    number = os.waitstatus_to_exitcode(status)
+    return {"errno": "" if number == 0 else errno.errorcode.get(number, "EIO" if number < 0 else str(number))}
 
 
 def command(question: dict[str, Any]) -> dict[str, Any]:
@@ -264,7 +294,7 @@ def limits(_question: dict[str, Any]) -> dict[str, Any]:
     """Limits of this process' cgroup, as far as they can be seen, and of core dumps."""
     import resource
 
-    found: dict[str, Any] = {"core": resource.getrlimit(resource.RLIMIT_CORE)[0]}
+    found: dict[str, Any] = {"core": resource.getrlimit(resource.RLIMIT_CORE)[1]}
     for name in ("memory.max", "pids.max", "cpu.max"):
         with contextlib.suppress(OSError), open(f"/sys/fs/cgroup/{name}", encoding="ascii") as file:
             found[name] = file.read().strip()

@@ -106,7 +106,9 @@ def ask(
     if outcome.reason == "setup":
         from inner.launch.features import namespace_problem
 
-        raise namespace_problem(features) or RunError(f"the box could not be made: {outcome.stderr}", hint="`inner run --dry-run`")
+        raise namespace_problem(features) or RunError(
+            f"the box could not be made: {outcome.stderr}", hint="`inner run --dry-run`"
+        )
     if outcome.reason == "timeout":
         raise HostError(f"the box did not answer within {PATIENCE:g} s")
     try:

@@ -25,6 +25,15 @@ def name(state: str) -> HostPath:
     return HostPath(f"{state}/runs/{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}")
 
 
+def prepare(*folders: str) -> None:
+    """Make inner's own folders (state, cache) before the plan is made: only what exists can be hidden from a box that shows home."""
+    for folder in folders:
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+        except OSError:
+            continue  # whoever needs it says so
+
+
 def create(path: str) -> int:
     """Make the folder `path` (`name`), mode 0700; the descriptor that is returned keeps it locked."""
     runs = path.rpartition("/")[0]

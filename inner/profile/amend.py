@@ -28,12 +28,14 @@ def amended(profile: Profile, patches: Mapping[str, Patch]) -> Profile:
 def _with(profile: Profile, leaf: str, patch: Patch) -> Profile:
     table = name_of(leaf)
     if table == "mounts":
-        assert isinstance(patch, Set) and isinstance(patch.value, MountSpec)  # noqa: S101 - nothing else is a mount
-        spec = patch.value
+        spec = patch.value if isinstance(patch, Set) else None
+        if not isinstance(spec, MountSpec):
+            raise TypeError(f"not a mount: {patch!r}")
         others = tuple(m for m in profile.mounts if m.src != spec.src)
         return replace(profile, mounts=(*others, spec))
     if table != leaf:  # an entry of a table: `env.set.FOO`
-        assert isinstance(patch, Set)  # noqa: S101 - entries are whole values
+        if not isinstance(patch, Set):
+            raise TypeError(f"an entry of a table is set as a whole: {patch!r}")
         section, _, name = table.partition(".")
         old = getattr(profile, section)
         return replace(profile, **{section: replace(old, **{name: {**getattr(old, name), leaf[len(table) + 1 :]: patch.value}})})
@@ -84,7 +86,13 @@ def _text(value: object) -> str:
 def quoted(text: str) -> str:
     """A basic string of TOML."""
     escaped = "".join(
-        "\\" + char if char in '"\\' else char if char.isprintable() else f"\\u{ord(char):04x}" if ord(char) < 65536 else f"\\U{ord(char):08x}"
+        "\\" + char
+        if char in '"\\'
+        else char
+        if char.isprintable()
+        else f"\\u{ord(char):04x}"
+        if ord(char) < 65536
+        else f"\\U{ord(char):08x}"
         for char in text
     )
     return f'"{escaped}"'

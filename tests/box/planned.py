@@ -30,9 +30,10 @@ def plan_of(mounts, command=("true",), **more):
     return Plan(profile="test", command=command, mounts=tuple(mounts), **more)
 
 
-def start(plan, features, stdin=b"", *, words=None, env=(), before=None, **more):
+def start(plan, features, stdin=b"", *, words=None, env=(), before=None, clean=True, leak=(), **more):
     """Runs it; `.made` says whether the box came into being, from bubblewrap's status, not from its wording. `before` is called
-    between the opening of sources and the start; `more` is for `bwrap.words`."""
+    between the opening of sources and the start; `clean` and `leak`: with an environment of its own, descriptors that it inherits;
+    `more` is for `bwrap.words`."""
     descriptors = Descriptors()
     try:
         words = bwrap.words(plan, features, env=dict(env), filter=None, **more) if words is None else words
@@ -42,7 +43,14 @@ def start(plan, features, stdin=b"", *, words=None, env=(), before=None, **more)
             before()
         reader, writer = descriptors.pipe()
         argv = [features.path, "--args", str(args), "--json-status-fd", str(writer), "--", *plan.command]
-        done = subprocess.run(argv, input=stdin, capture_output=True, env={}, pass_fds=(*passed, args, writer), timeout=30)
+        done = subprocess.run(
+            argv,
+            input=stdin,
+            capture_output=True,
+            env={} if clean else {"LEFT": "over"},
+            pass_fds=(*passed, args, writer, *leak),
+            timeout=30,
+        )
         descriptors.drop(writer)
         status = b""
         while piece := os.read(reader, 4096):

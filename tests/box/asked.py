@@ -1,0 +1,97 @@
+"""Boxes that are asked: a profile in a home and a project of their own, and boxes that are not the ones that were meant."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+
+from planned import start
+
+from inner import bwrap, seccomp
+from inner.checks import judge, questions
+from inner.checks.model import Subject
+from inner.commands.verify import subject_of
+from inner.frozen import replace
+from inner.host import RealHost
+from inner.launch import inquiry
+from inner.launch.features import probe
+from inner.settings import load
+
+HEAD = 'schema_version = "1"\n'
+
+
+class World:
+    """A home, a project, an environment; `profile(text)` writes a profile, `subject(name)` plans its box."""
+
+    def __init__(self, place):
+        self.home, self.project = place / "home", place / "project"
+        self.home.mkdir()
+        self.project.mkdir()
+        self.place = place
+        self.env = {"HOME": str(self.home), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LANG": "C.UTF-8"}
+        self.features = probe(self.env, project=str(self.project))
+        self.warnings = []
+
+    @property
+    def host(self):
+        return RealHost(dict(self.env), str(self.project))
+
+    def profile(self, text="", name="test"):
+        path = self.place / f"{name}.toml"
+        path.write_text(HEAD + text)
+        return str(path)
+
+    def subject(self, text="", name="", workdir=""):
+        host = self.host
+        return subject_of(name or self.profile(text), workdir, load(host, workdir=workdir), host)
+
+    def findings(self, text="", name="", workdir=""):
+        """By the way `inner verify` takes."""
+        subject, folder = self.subject(text, name, workdir)
+        return judge(subject, self.answers(subject, folder))
+
+    def answers(self, subject, folder, plan=None):
+        """What the box of `plan` (the subject's own when None) says to the subject's questions."""
+        plan = plan or subject.plan
+        return inquiry.ask(
+            plan, subject.profile, self.features, subject.host, table=subject.table, folder=folder, modules=("probe",),
+            data=questions(subject), warn=self.warnings.append,
+        )  # fmt: skip
+
+    def failed(self, text="", **more):
+        return {f.check for f in self.findings(text, **more) if f.state == "failed"}
+
+    def raw(self, subject, change=lambda words: words, filtered=True, **more):
+        """Findings in a box made by bubblewrap alone, `change` having changed its words."""
+        plan = replace(subject.plan, command=inquiry.command(inquiry.interpreter(subject.plan, subject.table, subject.host)))
+        code = seccomp.filter_of(plan, os.uname().machine) if filtered else None
+        words = change(bwrap.words(plan, self.features, env=subject.host.env, filter=code))
+        done = start(plan, self.features, inquiry.message(("probe",), questions(subject)), words=words, **more)
+        assert done.made and done.returncode == 0, done.stderr
+        return {f.check for f in judge(subject, json.loads(done.stdout)) if f.state == "failed"}
+
+
+def told(findings, check):
+    found = next(f for f in findings if f.check == check)
+    return found.state, found.severity, found.text
+
+
+def planned_as(subject: Subject, **changes):
+    """The subject's plan with something else in it."""
+    return replace(subject.plan, **changes)
+
+
+@contextlib.contextmanager
+def listening(path):
+    """Somebody who answers at a path."""
+    import socket
+
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket(socket.AF_UNIX))
+        if not isinstance(path, bytes):  # through its folder: a path of any length
+            folder = os.open(os.path.dirname(path), os.O_PATH)
+            stack.callback(os.close, folder)
+        server.bind(path if isinstance(path, bytes) else f"/proc/self/fd/{folder}/{os.path.basename(path)}")
+        server.listen()
+        yield path
