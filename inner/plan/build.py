@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from inner.errors import CommandNotFound, ConfigError, RunError
 from inner.frozen import TYPE_CHECKING
-from inner.host import kind, realpath, which
+from inner.host import Snapshot, kind, realpath, which
 from inner.paths import BoxPath, HostPath, covers, normal
 from inner.plan import mounts
 from inner.plan.agent import agents
@@ -95,6 +95,7 @@ def build(
     Raises ConfigError for what the profile cannot mean here, RunError and CommandNotFound for what cannot be done.
     """
     refuse_unbuilt(profile, request)
+    host = Snapshot(host)
     box = Box(profile, request, host, HostPath(run_dir))
     shell = _shell(host)
     line, notices = command(profile, request, shell=shell, args_file=args_file, expand=box.expand)

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 STORES = ("/nix/store", "/gnu/store")
 MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
-COPIED = 16 * 1024  # a file of /etc up to this size is copied, not bound
+COPIED = 128 * 1024  # a file of /etc up to this size is copied, not bound
+FEW = 8  # a folder of /etc with no more entries than these, none a folder, is copied with them
 
 ETC = (
     # linker, alternatives, certificates
-    "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "ssl/certs", "ssl/openssl.cnf", "ca-certificates",
+    "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "ssl/certs", "ssl/openssl.cnf", "ca-certificates/extracted",
     "ca-certificates.conf", "pki/tls/certs", "pki/tls/cert.pem", "pki/tls/openssl.cnf", "pki/ca-trust/extracted", "crypto-policies",
     # time, locale, terminal
     "localtime", "timezone", "locale.alias", "locale.conf", "default/locale", "terminfo", "inputrc", "DIR_COLORS",
@@ -129,6 +130,13 @@ def _etc(host: Host, path: str, visible: tuple[str, ...]) -> list[Mount]:
     if what.kind == "file" and what.size <= COPIED:
         content = host.read(real, COPIED)
         return [] if content is None else [Data(BoxPath(path), content, why="system configuration")]
+    if what.kind == "dir" and len(names := host.listdir(real)) <= FEW:
+        inside = [(name, host.lstat(f"{real}/{name}")) for name in names]
+        if all(entry and entry.kind != "dir" and entry.size <= COPIED for _, entry in inside):
+            copied: list[Mount] = [Dir(BoxPath(path), why="system configuration")]
+            for name in names:
+                copied += _etc(host, f"{path}/{name}", visible)
+            return copied
     return [Bind(real, BoxPath(path), kind=what.kind, why="system configuration")]
 
 
@@ -145,7 +153,9 @@ def _host_ro(host: Host) -> list[Mount]:
 def _proc_masks(host: Host) -> list[Mount]:
     names = PROC_MASKED + (PROC_ROOT_MASKED if host.uid == 0 else ())
     mounts: list[Mount] = [
-        Mask(BoxPath(f"/proc/{n}"), "file", why="about the machine") for n in names if kind(host, f"/proc/{n}")
+        Mask(BoxPath(f"/proc/{name}"), "file", why="about the machine")
+        for name in names
+        if (found := host.lstat(f"/proc/{name}")) is not None and (host.uid == 0 or found.mode & 0o004)
     ]
     if host.uid == 0:
         mounts += [

@@ -1,5 +1,5 @@
 from inner.host import Facts
-from inner.plan.model import Bind, Data, Mask, Symlink, Tmpfs
+from inner.plan.model import Bind, Data, Dir, Mask, Symlink, Tmpfs
 from inner.plan.system import system
 
 TREE = {
@@ -25,7 +25,7 @@ def test_nothing_of_etc_is_in_the_box_that_is_not_named():
     assert not {"/etc/shadow", "/etc/app.conf", "/etc/machine-id", "/etc/ssl", "/etc/ssl/private", "/etc"} & {
         d for d, m in seen.items() if isinstance(m, Bind)
     }
-    assert seen["/etc/alternatives"].mode == "ro"
+    assert seen["/etc/alternatives"] == Dir("/etc/alternatives", why="system configuration")
     assert seen["/etc/services"] == Data("/etc/services", b"http 80/tcp\n", why="system configuration")
     assert seen["/etc/os-release"] == Symlink("/usr/lib/os-release", "/etc/os-release", "system configuration")
 
