@@ -34,7 +34,7 @@ ETC = (
     "profile", "profile.d", "bash.bashrc", "bashrc", "bash_completion.d", "bash_completion", "zsh", "zshenv", "zshrc", "zprofile",
     "set-environment", "vim", "nanorc", "fonts", "xdg", "manpath.config", "man_db.conf", "papersize", "static",
 )  # fmt: skip
-ETC_PREFIXES = ("java-", "python3", "perl")  # Debian keeps parts of these runtimes' own configuration in /etc
+ETC_PREFIXES = ("java-", "python3", "perl", "chromium")  # Debian keeps parts of these runtimes' own configuration in /etc
 
 # What /proc tells about the machine rather than about the box. World-readable or asked for by attackers first.
 PROC_MASKED = (
