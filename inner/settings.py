@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 SYSTEM = "/etc/inner"
 NAME = "config.toml"
 
+# one word to start each agent at the terminal in the project here; an alias of the same name takes its place
+ALIASES = {name: f"run -p {name}-interactive --" for name in ("claude", "aider", "gemini", "codex", "opencode", "cursor")}
+
 # every variable that is read, and the setting it stands for
 VARIABLES = {
     "INNER_DEFAULT_PROFILE": "default_profile",
@@ -186,7 +189,9 @@ def load(
     project = discover(host, workdir) if project is None else project
     if no_project:
         project = Project(HostPath(""), project.area)
-    stack: list[tuple[dict[str, Any], dict[str, Origin]]] = []
+    stack: list[tuple[dict[str, Any], dict[str, Origin]]] = [
+        ({"aliases": dict(ALIASES)}, {f"aliases.{name}": Origin("built-in") for name in ALIASES})
+    ]
     notices = list(project.notices)
     for source, folder in (("system", system), ("user", user)):
         path = f"{folder}/{NAME}"
@@ -253,6 +258,11 @@ def _lower_limits(
     refused = [key for key in origins if not (key.startswith("default_limits.") and key.partition(".")[2] in taken)]
     kept = {f"default_limits.{name}": origins[f"default_limits.{name}"] for name in taken}
     return ({"default_limits": taken} if taken else {}, kept), [untaken(key, origins[key]) for key in refused]
+
+
+def check(document: Document, *, project: bool) -> None:
+    """ConfigError for the first thing that is wrong with a settings file."""
+    _checked(document, ProjectFile if project else SettingsFile, "/")
 
 
 def wider(document: Document, base: Settings, folder: str) -> tuple[tuple[str, str, Origin], ...]:

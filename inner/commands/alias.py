@@ -34,4 +34,7 @@ def expanded(argv: list[str], *, known: Collection[str]) -> list[str]:
         raise ConfigError(
             f"alias `{argv[0]}` does not begin with a command of inner", where=where, hint='for instance `"run -p shell --"`'
         )
+    if "${workspaces_path}" in text and not settings.workspaces_path:
+        message = f"alias `{argv[0]}` speaks of `${{workspaces_path}}`, which is not set"
+        raise ConfigError(message, where=where, hint='set `workspaces_path = "~/work"`')
     return [word.replace("${workspaces_path}", settings.workspaces_path) for word in words] + argv[1:]

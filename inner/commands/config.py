@@ -28,6 +28,14 @@ def add(app: typer.Typer) -> None:
     def path_(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> None:
         raise typer.Exit(guard(lambda: path(as_json=as_json)))
 
+    @group.command("get", help="Print the value of one setting.")
+    def get_(key: str = typer.Argument(metavar="KEY", help="For instance `default_profile` or `default_limits.memory`.")) -> None:
+        raise typer.Exit(guard(lambda: get(key)))
+
+    @group.command("edit", help="Open the settings in your editor ($VISUAL, $EDITOR); what is not valid is not saved.")
+    def edit_(project: bool = typer.Option(False, "--project", help="The project's `.inner.toml` instead of your own.")) -> None:
+        raise typer.Exit(guard(lambda: edit(project=project)))
+
     app.add_typer(group)
 
 
@@ -85,6 +93,80 @@ def path(*, as_json: bool) -> int:
         ui.json("paths", data)
         return 0
     ui.table(found + [(name, folder, "exists" if host.lstat(folder) is not None else "absent") for name, folder in folders])
+    return 0
+
+
+def get(key: str) -> int:
+    """The value alone, on a line of its own; empty when it is not set."""
+    from inner import ui
+    from inner.config.faults import did_you_mean
+    from inner.errors import ConfigError
+
+    settings, _ = _load()
+    table, _, name = key.partition(".")
+    known = [one for one, _, _ in rows(settings)]
+    if key not in known:
+        hint = did_you_mean(key, known) or "`inner config show` shows all of them"
+        raise ConfigError(f"there is no setting `{ui.safe(key)}`", hint=hint)
+    value = getattr(settings, table)
+    value = value.get(name) if isinstance(value, dict) else getattr(value, name) if name else value
+    ui.out("" if value is None else ui.safe(value))
+    return 0
+
+
+USER = """\
+# Settings of inner. Every key: docs/reference/settings.md; `inner config show` says what holds, and why.
+# default_profile = "shell"
+# workspaces_path = "~/work"
+# keep_runs = 100
+
+[default_limits]
+# memory = "4G"
+# cpu = 2
+# pids = 512
+
+[aliases]
+# fix = "run -p claude-one-shot --arg"
+"""
+PROJECT = """\
+# What this project asks of inner. Until somebody has read it and said `inner trust`, it can only narrow what a box gets.
+# default_profile = "dev"
+
+# [profiles.dev]
+# extends = "shell"
+
+# [profiles.dev.sandbox]
+# mask = [".env"]
+"""
+
+
+def edit(*, project: bool) -> int:
+    """The file in the editor, made when it is not there."""
+    from inner import ui
+    from inner.commands import editor
+    from inner.commands.dry_run import short
+    from inner.commands.profile_write import check_settings
+    from inner.config.document import read
+    from inner.config.project import discover
+    from inner.errors import ConfigError
+    from inner.host import RealHost
+    from inner.paths import config_dir
+
+    host = RealHost(dict(os.environ))
+    root = ""
+    path = f"{config_dir(host.env, host.home)}/config.toml"
+    if project:
+        found = discover(host)
+        root = str(found.root or found.area)
+        if not root:
+            raise ConfigError("there is no project here", where=str(host.cwd), hint="`cd` to one: your home folder is none")
+        path = str(found.files[0]) if found.files else f"{root}/.inner.toml"
+    before = read(path, root=root, uid=host.uid) if host.lstat(path) is not None else None
+    text = before if before is not None else (PROJECT if project else USER).encode()
+    saved = editor.edit(path, before, text, lambda content: check_settings(content, path, project=project), host, root=root)
+    ui.note(f"{'saved' if saved else 'nothing was changed'}: `{short(path, host)}`")
+    if saved and project:
+        ui.note(f"a changed file is not trusted: `inner trust {short(path, host)}`")
     return 0
 
 

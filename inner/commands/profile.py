@@ -71,6 +71,43 @@ def add(app: typer.Typer) -> None:
 
         raise typer.Exit(guard(lambda: trust_place(*_place(name), yes=yes)))
 
+    @group.command("new", help="Make a profile of your own to start from.")
+    def new_(
+        name: str = typer.Argument(metavar="NAME", help="Lower-case letters, digits, `.`, `_` and `-`."),
+        base: str = typer.Option("shell", "--extends", metavar="NAME|PATH", help="The profile it builds on."),
+        description: str = typer.Option("", "--description", metavar="TEXT", help="One line about it."),
+    ) -> None:
+        from inner.commands.profile_write import new
+
+        raise typer.Exit(guard(lambda: new(name, _shelf(), base=base, description=description)))
+
+    @group.command("edit", help="Open a profile in your editor ($VISUAL, $EDITOR); what is not valid is not saved.")
+    def edit_(name: str = typer.Argument(metavar="NAME|PATH", help="A profile of yours, or of the project here.")) -> None:
+        from inner.commands.profile_write import edit
+
+        raise typer.Exit(guard(lambda: edit(name, _shelf())))
+
+    @group.command("clone", help="Copy a profile to one of your own, with its comments.")
+    def clone_(
+        source: str = typer.Argument(metavar="SRC", help="Any profile that is trusted."),
+        name: str = typer.Argument(metavar="DST", help="The name of the copy."),
+    ) -> None:
+        from inner.commands.profile_write import clone
+
+        raise typer.Exit(guard(lambda: clone(source, name, _shelf())))
+
+    @group.command("diff", help="Show what is different between two profiles, each with all its layers.")
+    def diff_(
+        first: str = typer.Argument(metavar="A", help="A profile."),
+        second: str = typer.Argument(metavar="B", help="Another one."),
+        as_json: bool = typer.Option(False, "--json", help="As JSON."),
+    ) -> None:
+        raise typer.Exit(guard(lambda: diff(first, second, as_json=as_json)))
+
+    @group.command("schema", help="Print the JSON schema of profile files, for editors that check TOML.")
+    def schema_() -> None:
+        raise typer.Exit(guard(schema))
+
     app.add_typer(group)
 
 
@@ -203,11 +240,54 @@ def _load() -> tuple[Settings, RealHost]:
     return load(host), host
 
 
-def _place(name: str) -> tuple[Shelf, Place]:
+def diff(first: str, second: str, *, as_json: bool) -> int:
+    """`-` what the first has alone, `+` the second, with the lines that say so."""
+    from inner import ui
+    from inner.commands.place import place
+
+    settings, host = _load()
+    sides = [[leaf for leaf in leaves(_resolve(name, settings, host)) if leaf[0] != "description"] for name in (first, second)]
+    pairs = [{(key, value) for key, value, _ in side} for side in sides]
+    found = [
+        (mark, key, value, place(origin, host, root=settings.project.root))
+        for mark, side, others in (("-", sides[0], pairs[1]), ("+", sides[1], pairs[0]))
+        for key, value, origin in side
+        if (key, value) not in others
+    ]
+    order = {key: number for number, (key, _, _) in enumerate((*sides[0], *sides[1]))}
+    found.sort(key=lambda row: (order[row[1]], row[0] == "+"))
+    if as_json:
+        names = ("side", "key", "value", "set_by")
+        ui.json(
+            "difference", [dict(zip(names, ("first" if row[0] == "-" else "second", *row[1:]), strict=True)) for row in found]
+        )
+        return 0
+    ui.table(found)
+    if not found:
+        ui.note("the two describe the same box")
+    return 0
+
+
+def schema() -> int:
+    """JSON schema, draft 2020-12."""
+    import json
+
+    from inner import ui
+    from inner.profile.schema import json_schema
+
+    ui.out(json.dumps(json_schema(), indent=2))
+    return 0
+
+
+def _shelf() -> Shelf:
     from inner.profile.find import Shelf
 
     settings, host = _load()
-    shelf = Shelf(host, settings)
+    return Shelf(host, settings)
+
+
+def _place(name: str) -> tuple[Shelf, Place]:
+    shelf = _shelf()
     return shelf, shelf.find(name)
 
 

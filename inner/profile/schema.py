@@ -195,3 +195,9 @@ class ProfileFile(InlineProfile):
     """A profile in a file of its own."""
 
     schema_version: Literal["1"]
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of a profile file, for editors. It is a little wider than the models: patterns are left to them."""
+    found = ProfileFile.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": "Profile of inner"}
