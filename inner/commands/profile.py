@@ -104,6 +104,21 @@ def add(app: typer.Typer) -> None:
     ) -> None:
         raise typer.Exit(guard(lambda: diff(first, second, as_json=as_json)))
 
+    @group.command("explain", help="Draw the box of a profile: what it sees, writes, reaches and knows, and which line says so.")
+    def explain_(
+        name: str = typer.Argument("", metavar="[NAME|PATH]", help="A profile (default: the one `inner run` would use)."),
+        as_json: bool = typer.Option(False, "--json", help="As JSON."),
+        as_svg: bool = typer.Option(False, "--svg", help="As a picture."),
+    ) -> None:
+        from inner.commands.explain import explain
+
+        def work() -> int:
+            settings, host = _load()
+            form = "json" if as_json else "svg" if as_svg else "text"
+            return explain(_resolve(name, settings, host), settings, host, form=form)
+
+        raise typer.Exit(guard(work))
+
     @group.command("schema", help="Print the JSON schema of profile files, for editors that check TOML.")
     def schema_() -> None:
         raise typer.Exit(guard(schema))
