@@ -85,6 +85,8 @@ def _typer(argv: list[str]) -> int:
             typer.echo(context.get_help())
             return 0
         path = context.command_path if context is not None else "inner"
+        if path == "inner" and argv[:1] == ["run"]:  # an option without its value has no context
+            path = "inner run"
         text = message().rstrip(".")
         raise UsageError(text[:1].lower() + text[1:], hint=f"`{path} --help` shows what it takes") from None
     return result if isinstance(result, int) else 0

@@ -17,7 +17,7 @@ class Origin:
 
     def __str__(self) -> str:
         if not self.file:
-            return self.source
+            return "the command line" if self.source == "flag" else self.source
         return f"{self.file}:{self.line}" if self.line else self.file
 
 

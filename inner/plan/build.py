@@ -6,7 +6,7 @@ with its git folder, command shims, and last the masks, which nothing may undo.
 
 from __future__ import annotations
 
-from inner.errors import CommandNotFound, ConfigError, RunError
+from inner.errors import CannotExecute, CommandNotFound, ConfigError, RunError
 from inner.frozen import TYPE_CHECKING
 from inner.host import Snapshot, kind, realpath, which
 from inner.paths import BoxPath, HostPath, covers, normal
@@ -265,8 +265,12 @@ def _granted(box: Box) -> None:
 
 def _profile_mounts(box: Box) -> None:
     for number, spec in enumerate(box.profile.mounts):
-        origin = box.profile.origin(f"mounts.{spec.src}")
-        src = box.path(spec.src, origin) if spec.src else ""
+        place = f"mounts.{spec.src}:{spec.dest}"  # what a flag mounts beside the profile's own of the same source
+        origin = box.profile.origin(place if place in box.profile.origins else f"mounts.{spec.src}")
+        src = spec.src
+        if origin.source == "flag" and src and not src.startswith(("/", "~", "$")):
+            src = f"{box.host.cwd}/{src}"
+        src = box.path(src, origin) if src else ""
         dest = BoxPath(_in_home(box, box.path(spec.dest, origin) if spec.dest else src))
         if dest == "/":
             raise ConfigError(
@@ -288,7 +292,7 @@ def _profile_mounts(box: Box) -> None:
             hint = f'`allow = ["{key}"]` under `[sandbox]` grants it, read-only' if key else "no profile can show it"
             raise ConfigError(f"`{src}` is hidden from every box", where=str(origin), hint=hint)
         if spec.mode in ("rw", "safe-rw") and spec.mode == "rw":
-            refuse_writable(box.host, real, box.secrets, str(origin))
+            refuse_writable(box.host, real, box.secrets, str(origin), hint="mount it read-only, or a folder below it")
         source = real
         if spec.mode == "safe-rw":
             source = HostPath(f"{box.run_dir}/copy-{number}")
@@ -344,10 +348,17 @@ def _refuse_missing(box: Box, table: mounts.MountTable, name: str, path: Sequenc
     seen = [found for place in places if (found := table.at(place)).kind in ("file", "other")]
     if seen:
         return
+    if "/" in name and table.at(places[0]).kind == "dir":
+        raise CannotExecute(f"`{name}` is a folder", hint="`inner run -- COMMAND ARGS`")
     outside = which(box.host, name)
+    if outside is None and "/" in name:
+        raise CommandNotFound(
+            f"`{name}` does not exist in `{box.project}`" if not name.startswith("/") else f"`{name}` does not exist"
+        )
     if outside is None:
         raise CommandNotFound(f"`{name}` does not exist", hint="`inner run -- COMMAND ARGS`; commands are looked for on PATH")
+    folder = outside.rpartition("/")[0]
     raise CommandNotFound(
         f"`{name}` is not in the box: outside it is `{outside}`",
-        hint=f"`-m {outside.rpartition('/')[0]}:` shows its folder, read-only",
+        hint=f"`-m {folder}:{folder}` shows its folder, read-only",
     )

@@ -11,16 +11,23 @@ if TYPE_CHECKING:
     from inner.host import Host
     from inner.plan.hide import Secrets
 
-# Never writable as a whole: the system, everybody's scratch space, and what belongs to the kernel.
-TREES = ("/proc", "/sys", "/dev", "/etc", "/boot", "/run")
+# Never writable, with all that is below: the system, and what belongs to the kernel.
+TREES = (
+    "/proc", "/sys", "/dev", "/etc", "/boot", "/run", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store",
+    "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32", "/usr/libexec", "/usr/share", "/usr/include",
+    "/usr/local/bin", "/usr/local/sbin", "/usr/local/lib", "/usr/local/lib64", "/usr/local/libexec", "/usr/local/share", "/usr/local/etc",
+    "/var/log", "/var/spool", "/snap",
+)  # fmt: skip
+# Never writable as a whole. Below them there are projects: /usr/src/app, /var/www/site, /tmp/try.
 FOLDERS = (
     "/",
     "/usr",
     "/usr/local",
-    "/bin",
-    "/sbin",
-    "/lib",
+    "/usr/src",
+    "/usr/local/src",
     "/var",
+    "/var/lib",
+    "/var/cache",
     "/var/tmp",
     "/tmp",
     "/opt",
@@ -45,6 +52,9 @@ HOME_FOLDERS = (
 )
 
 
+START = "start in a project: `cd PROJECT`, or name one with `-w PATH`"
+
+
 def workdir(host: Host, wanted: str, secrets: Secrets, where: str = "") -> HostPath:
     """The real path of the folder to work in, or ConfigError saying why it cannot be it."""
     path = normal(wanted if wanted.startswith("/") else f"{host.cwd}/{wanted}") if wanted else host.cwd
@@ -57,14 +67,14 @@ def workdir(host: Host, wanted: str, secrets: Secrets, where: str = "") -> HostP
     return real
 
 
-def refuse_writable(host: Host, real: HostPath, secrets: Secrets, where: str = "") -> None:
+def refuse_writable(host: Host, real: HostPath, secrets: Secrets, where: str = "", *, hint: str = START) -> None:
     """Raise ConfigError when `real` must not be writable in a box."""
     home = realpath(host, host.home)
     if real != "/" and covers(real, home):
         name = "your home folder" if real == home else "a folder that holds your home folder"
         raise ConfigError(
             f"`{real}` is {name}: a box that may write there is none",
-            hint="start in a project: `cd PROJECT`, or name one with `-w PATH`",
+            hint=hint,
             where=where,
         )
     key = secrets.key_of(real)
@@ -76,6 +86,6 @@ def refuse_writable(host: Host, real: HostPath, secrets: Secrets, where: str = "
     ):
         raise ConfigError(
             f"`{real}` cannot be writable in a box: programs outside run or believe what lies there",
-            hint="start in a project: `cd PROJECT`, or name one with `-w PATH`",
+            hint=hint,
             where=where,
         )
