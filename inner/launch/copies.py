@@ -36,7 +36,7 @@ def make(copies: Iterable[Copy], progress: Callable[[int, str], None] | None = N
 def _tree(src: str, into: str, progress: Callable[[int, str], None] | None) -> None:
     info = os.lstat(src)
     if not stat.S_ISDIR(info.st_mode):
-        _file(src, into, info)
+        copy_file(src, into, info)
         return
     stack, count = [(src, into, info)], 0
     finished: list[tuple[str, os.stat_result]] = []
@@ -52,7 +52,7 @@ def _tree(src: str, into: str, progress: Callable[[int, str], None] | None) -> N
             elif stat.S_ISLNK(found.st_mode):
                 os.symlink(os.readlink(entry.path), target)
             elif stat.S_ISREG(found.st_mode):
-                _file(entry.path, target, found)
+                copy_file(entry.path, target, found)
             count += 1
             if progress is not None and count % REPORT_EVERY == 0:
                 progress(count, src)
@@ -61,7 +61,7 @@ def _tree(src: str, into: str, progress: Callable[[int, str], None] | None) -> N
         os.utime(there, ns=(info.st_atime_ns, info.st_mtime_ns))
 
 
-def _file(src: str, into: str, info: os.stat_result) -> None:
+def copy_file(src: str, into: str, info: os.stat_result) -> None:
     source = os.open(src, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         target = os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

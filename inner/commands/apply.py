@@ -1,0 +1,125 @@
+"""`inner apply`: bring the changes of a review to the host, all of them or those at some paths. Nothing that was changed outside
+meanwhile is overwritten, unless that is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from inner import ui
+from inner.errors import UsageError
+from inner.frozen import TYPE_CHECKING
+from inner.guard import guard
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inner.review.changes import Change
+    from inner.review.record import Review
+    from inner.review.select import Changed
+
+
+def add(app: typer.Typer) -> None:
+    """Add `apply` to the application."""
+
+    @app.command("apply", help="Bring the changes of a review to the host: the latest of this folder, or the one that is named.")
+    def apply_(
+        words: list[str] = typer.Argument(None, metavar="[ID] [PATHS...]", help="A review, and paths in it.", show_default=False),
+        dry_run: bool = typer.Option(False, "--dry-run", help="Show what would be done, and stop."),
+        yes: bool = typer.Option(False, "-y", "--yes", help="Do not ask."),
+        theirs: bool = typer.Option(False, "--theirs", help="Where both sides changed: take the box's version."),
+        ours: bool = typer.Option(False, "--ours", help="Where both sides changed: keep the host's, forget the box's."),
+        beside: bool = typer.Option(False, "--beside", help="Where both sides changed: write the box's version to FILE.boxed."),
+    ) -> None:
+        ways = [name for name, given in (("theirs", theirs), ("ours", ours), ("beside", beside)) if given]
+        raise typer.Exit(guard(lambda: main(words or [], dry_run=dry_run, yes=yes, ways=ways)))
+
+
+def main(words: Sequence[str], *, dry_run: bool, yes: bool, ways: Sequence[str]) -> int:
+    """Choose, show, ask, do."""
+    from inner.commands.diff import state
+    from inner.review import record
+    from inner.review.run import settle
+    from inner.review.select import changed, nothing
+
+    if len(ways) > 1:
+        raise UsageError(f"`--{ways[0]}` and `--{ways[1]}` contradict each other", hint="give one of them")
+    review, paths = record.choose(state(), words, os.getcwd())
+    lock = record.lock(review, "applied")
+    try:
+        with changed(review, paths, os.getcwd()) as found:
+            if paths and not found.changes:
+                raise nothing(paths)
+            _show(found)
+            if dry_run:
+                return 1 if any(change.conflict for change in found.changes) and not ways else 0
+            if found.changes and not yes and not _asked(found, ways):
+                ui.note("nothing was changed")
+                return 1
+        settle(review)
+        if not os.path.lexists(f"{review.folder}/review"):
+            ui.note("there was nothing to apply")
+            return 0
+        with changed(review, paths, os.getcwd()) as found:  # as it is now: the question may have taken its time
+            left = _apply(found, ways)
+        return _finish(review, left)
+    finally:
+        os.close(lock)
+
+
+def _show(found: Changed) -> None:
+    from inner.commands.diff import _remarks, summary
+
+    for change in found.changes:
+        ui.out(summary(change, found.of(change)))
+    _remarks(found.changes, found)
+
+
+def _asked(found: Changed, ways: Sequence[str]) -> bool:
+    if not os.isatty(0):
+        raise UsageError("there is nobody to ask whether to apply this", hint="`--yes` applies it without a question")
+    conflicts = 0 if ways else sum(bool(change.conflict) for change in found.changes)
+    question = f"apply {len(found.changes) - conflicts} changes" + (f", leaving {conflicts} in conflict" if conflicts else "")
+    sys.stderr.write(f"{question}? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _apply(found: Changed, ways: Sequence[str]) -> list[tuple[Change, str]]:
+    from inner.commands.diff import shown_path
+    from inner.review.apply import Apply
+
+    left: list[tuple[Change, str]] = []
+    for comparison in found.comparisons:
+        changes = [change for change in found.changes if change.layer == comparison.layer.number]
+        work = Apply(comparison)
+        work.run(changes, way=ways[0] if ways else "")
+        left += work.left
+        for stray in work.strays:
+            ui.warning(f"`{comparison.layer.src}/{stray}` was changed while an earlier apply was killed: have a look at it")
+        for change, reason in work.left:
+            ui.warning(f"left as it is: `{shown_path(change, comparison)}`: {reason}")
+        if work.applied:
+            ui.note(f"applied {len(work.applied)} changes to `{comparison.layer.src}`")
+    return left
+
+
+def _finish(review: Review, left: Sequence[tuple[Change, str]]) -> int:
+    """Close the review when nothing of it is left that could be applied."""
+    from inner.launch import rundir
+    from inner.review.apply import SPECIAL
+    from inner.review.select import changed
+
+    with changed(review, (), os.getcwd()) as rest:
+        open_ones = [change for change in rest.changes if change.what != "special"]
+    if not open_ones:
+        rundir.remove(review.folder)
+    elif any(reason != SPECIAL for _, reason in left):
+        ui.note(f"{len(open_ones)} changes wait: `inner diff {review.id}`, or `--theirs`, `--ours`, `--beside` with `inner apply`")
+        return 1
+    else:
+        ui.note(f"{len(open_ones)} changes wait: `inner diff {review.id}`")
+    return 0

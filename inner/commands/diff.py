@@ -1,0 +1,210 @@
+"""`inner diff`: what runs with `--review` have changed, kept apart until it is applied or discarded."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from inner import ui
+from inner.frozen import TYPE_CHECKING
+from inner.guard import guard
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inner.review.changes import Change, Comparison
+    from inner.review.record import Review
+
+SIGNS = {"added": "A", "modified": "M", "deleted": "D", "replaced": "T", "mode": "m"}
+
+
+def add(app: typer.Typer) -> None:
+    """Add `diff` to the application."""
+
+    @app.command("diff", help="Show what a run with `--review` has changed: the latest of this folder, or the one that is named.")
+    def diff_(
+        words: list[str] = typer.Argument(None, metavar="[ID] [PATHS...]", help="A review, and paths in it.", show_default=False),
+        stat: bool = typer.Option(False, "--stat", help="Names and numbers of lines only."),
+        all_: bool = typer.Option(False, "--list", help="List every review that is pending."),
+        as_json: bool = typer.Option(False, "--json", help="As JSON."),
+    ) -> None:
+        raise typer.Exit(guard(lambda: main(words or [], stat=stat, all_=all_, as_json=as_json)))
+
+
+def state() -> str:
+    """Where reviews are."""
+    from inner.paths import state_dir
+
+    return state_dir(os.environ, os.environ.get("HOME", "/"))
+
+
+def main(words: Sequence[str], *, stat: bool, all_: bool, as_json: bool) -> int:
+    """List, or choose a review and show it."""
+    from inner.review import record
+    from inner.review.select import changed
+
+    if all_:
+        return listing(as_json=as_json)
+    review, paths = record.choose(state(), words, os.getcwd())
+    with changed(review, paths, os.getcwd()) as found:
+        if as_json:
+            ui.json("review", {"id": review.id, "project": review.project, "changes": [_plain(c, found.of(c)) for c in found.changes]})
+            return 0
+        ui.err(f"inner: review {review.id} of `{ui.safe(review.project)}`" + (", still running" if record.busy(review) else ""))
+        if not found.changes:
+            ui.note("nothing is left of it to apply: `inner discard` removes it" if not paths else "nothing is changed there")
+        for change in found.changes:
+            if stat:
+                ui.out(summary(change, found.of(change)))
+            else:
+                _show(change, found.of(change))
+        _remarks(found.changes, found)
+    return 0
+
+
+def listing(*, as_json: bool) -> int:
+    """Every pending review."""
+    from inner.review import record
+
+    reviews = record.pending(state())
+    if as_json:
+        ui.json("reviews", [{"id": r.id, "project": r.project, "command": r.command, "running": record.busy(r)} for r in reviews])
+    elif reviews:
+        rows = [(r.id, "running" if record.busy(r) else "pending", r.command, r.project) for r in reviews]
+        ui.table(rows, ("review", "state", "command", "folder"))
+    else:
+        ui.note("no review is pending: `inner run --review` makes one")
+    return 0
+
+
+def _plain(change: Change, comparison: Comparison) -> dict[str, object]:
+    from inner.review.hosted import runs
+
+    return {
+        "path": shown_path(change, comparison), "kind": change.kind, "type": change.what or change.was, "renamed_from": change.source,
+        "mode": f"{change.mode:04o}" if change.what in ("file", "dir") else "", "size": change.size,
+        "conflict": change.conflict, "runs_code": runs(change),
+    }  # fmt: skip
+
+
+def shown_path(change: Change, comparison: Comparison) -> str:
+    """Relative for the project, absolute for other folders."""
+    return change.path if comparison.first else f"{comparison.layer.src}/{change.path}"
+
+
+def marks(change: Change, comparison: Comparison) -> str:
+    """Remarks on one change, for the end of a line."""
+    from inner.review.hosted import leaves, runs
+
+    found = []
+    if change.conflict:
+        found.append(f"conflict: {change.conflict}")
+    if runner := runs(change):
+        found.append(f"may run code outside: {runner}")
+    if change.setid:
+        found.append("set-id bits are left out")
+    if change.what == "special":
+        found.append("a device, socket or pipe: not brought over")
+    if change.what == "link" and leaves(change, _target(change, comparison)):
+        found.append("leads out of the folder")
+    return f"  [{'; '.join(found)}]" if found else ""
+
+
+def _target(change: Change, comparison: Comparison) -> str:
+    try:
+        return comparison.kept.readlink(change.path)
+    except OSError:
+        return ""
+
+
+def summary(change: Change, comparison: Comparison) -> str:
+    """One line: what, where, how much."""
+    path = ui.safe(shown_path(change, comparison)) + ("/" if (change.what or change.was) == "dir" else "")
+    extra = ""
+    if change.source:
+        path = f"{ui.safe(change.source)} -> {path}"
+    elif change.kind == "mode":
+        extra = f"  mode {change.old_mode:04o} -> {change.mode:04o}"
+    elif change.what == "link":
+        path += f" -> {ui.safe(_target(change, comparison))}"
+    elif "file" in (change.what, change.was):
+        extra = _amount(change, comparison)
+    sign = "R" if change.source else SIGNS[change.kind]
+    return f"{sign} {path}{extra}{ui.safe(marks(change, comparison))}"
+
+
+def _amount(change: Change, comparison: Comparison) -> str:
+    from inner.review import text
+
+    old, new = sides(change, comparison)
+    if old is None or new is None:
+        return f"  {change.size} bytes"
+    if text.binary(old) or text.binary(new):
+        return f"  binary, {len(old)} -> {len(new)} bytes"
+    added, removed = text.counts(text.lines(old), text.lines(new))
+    return f"  +{added} -{removed}"
+
+
+def sides(change: Change, comparison: Comparison) -> tuple[bytes | None, bytes | None]:
+    """Contents outside and in the box; None for what is too large to be compared line by line."""
+    from inner.review.text import MOST_BYTES
+
+    def read(tree: object, there: bool) -> bytes | None:
+        if not there:
+            return b""
+        try:
+            fd = tree.open(change.path)  # type: ignore[attr-defined]
+        except OSError:
+            return None
+        with open(fd, "rb") as file:
+            data: bytes = file.read(MOST_BYTES + 1)
+        return data if len(data) <= MOST_BYTES else None
+
+    return read(comparison.host, change.was == "file"), read(comparison.kept, change.what == "file")
+
+
+GREEN, RED, CYAN, BOLD, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[36m", "\x1b[1m", "\x1b[0m"
+
+
+def _show(change: Change, comparison: Comparison) -> None:
+    """The change in full."""
+    from inner.review import text
+
+    colour = os.isatty(1) and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+
+    def line(words: str, code: str) -> None:
+        ui.out(f"{code}{words}{PLAIN}" if colour else words)
+
+    line(summary(change, comparison), BOLD)
+    if "file" not in (change.what, change.was) or change.kind == "mode" or change.source:
+        return
+    old, new = sides(change, comparison)
+    if old is None or new is None or text.binary(old) or text.binary(new):
+        return
+    name = ui.safe(shown_path(change, comparison))
+    line(f"--- {name if change.was == 'file' else '/dev/null'}", BOLD)
+    line(f"+++ {name if change.what == 'file' else '/dev/null'}", BOLD)
+    for row in text.unified(text.lines(old), text.lines(new)):
+        code = {"@": CYAN, "-": RED, "+": GREEN}.get(row[0], "")
+        body, note, _ = row.partition("\n\\ No newline at end of file")
+        shown = body[:1] + escaped(body[1:])
+        line(shown, code)
+        if note:
+            line("\\ No newline at end of file", "")
+
+
+def escaped(line: str) -> str:
+    """A line of somebody's text: what a terminal would obey is written out; tabs are no harm."""
+    return "\t".join(ui.safe(part) for part in line.split("\t"))
+
+
+def _remarks(changes: Sequence[Change], found: object) -> None:
+    from inner.review.hosted import runs
+
+    conflicts = sum(bool(change.conflict) for change in changes)
+    code = sum(bool(runs(change)) for change in changes)
+    if code:
+        ui.warning(f"{code} of {len(changes)} changes may run code outside of any box once they are applied: read them")
+    if conflicts:
+        ui.warning(f"{conflicts} of {len(changes)} changes are in conflict with changes made outside")

@@ -1,0 +1,98 @@
+"""A copy of a folder in place of an overlay, with a note for every entry of how it was on the host and how the copy is.
+
+Four threads copy (copy_file_range(2) shares blocks where the file system can, and does not hold Python up); special files are
+left out, and nothing is followed out of the folder.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from inner.errors import RunError
+from inner.frozen import TYPE_CHECKING
+from inner.launch.copies import REPORT_EVERY, copy_file
+from inner.review import base
+from inner.review.tree import Tree, join, mark
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inner.review.tree import Mark
+
+THREADS = 4
+
+
+def make(src: str, place: str, progress: Callable[[int, str], None] | None = None) -> None:
+    """Copies `src` to `place/copy` and writes `place/base`. RunError when it cannot be made whole."""
+    import threading
+
+    known: dict[str, tuple[Mark, int, int]] = {}
+    folders: list[tuple[str, os.stat_result]] = []
+    files: list[tuple[str, str, os.stat_result]] = []
+    into = f"{place}/copy"
+    try:
+        with Tree(src) as tree:
+            info = os.fstat(tree.root)
+            os.mkdir(into, 0o700)
+            folders.append(("", info))
+            todo = [""]
+            while todo:
+                folder = todo.pop()
+                for name, found in tree.entries(folder):
+                    path = join(folder, name)
+                    if stat.S_ISDIR(found.st_mode):
+                        os.mkdir(f"{into}/{path}", 0o700)
+                        folders.append((path, found))
+                        todo.append(path)
+                    elif stat.S_ISLNK(found.st_mode):
+                        os.symlink(tree.readlink(path), f"{into}/{path}")
+                        copied = os.lstat(f"{into}/{path}")
+                        known[path] = (mark(found), copied.st_ino, copied.st_ctime_ns)
+                    elif stat.S_ISREG(found.st_mode):
+                        files.append((path, f"{into}/{path}", found))
+        problems: list[OSError] = []
+        workers = [threading.Thread(target=_some, args=(src, files, known, n, problems, progress)) for n in range(THREADS)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        if problems:
+            raise problems[0]
+        for path, found in reversed(folders):
+            os.chmod(f"{into}/{path}", stat.S_IMODE(found.st_mode) & 0o1777)
+            os.utime(f"{into}/{path}", ns=(found.st_atime_ns, found.st_mtime_ns))
+            copied = os.lstat(f"{into}/{path}")
+            if path:
+                known[path] = (mark(found), copied.st_ino, copied.st_ctime_ns)
+    except OSError as problem:
+        raise RunError(
+            f"cannot copy `{src}`: {problem.strerror}",
+            where=str(problem.filename or into),
+            hint="is there room for a copy? `df -h` tells",
+        ) from None
+    base.write(f"{place}/base", known)
+
+
+def _some(
+    src: str,
+    files: list[tuple[str, str, os.stat_result]],
+    known: dict[str, tuple[Mark, int, int]],
+    first: int,
+    problems: list[OSError],
+    progress: Callable[[int, str], None] | None,
+) -> None:
+    """Every fourth file, from `first`."""
+    for at in range(first, len(files), THREADS):
+        if problems:
+            return
+        path, target, info = files[at]
+        try:
+            copy_file(f"{src}/{path}", target, info)
+            copied = os.lstat(target)
+        except OSError as problem:
+            problems.append(problem)
+            return
+        known[path] = (mark(info), copied.st_ino, copied.st_ctime_ns)
+        if progress is not None and at % REPORT_EVERY == 0 and at:
+            progress(at, src)

@@ -1,0 +1,147 @@
+"""A run under review: its layers are made before the box starts, and what changed in them is looked at when it has ended."""
+
+from __future__ import annotations
+
+import os
+
+from inner.errors import RunError
+from inner.frozen import TYPE_CHECKING, replace
+from inner.launch import rundir
+from inner.paths import BoxPath, HostPath, covers
+from inner.plan.model import Bind, Overlay
+from inner.review import overlay, record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inner.bwrap import Features
+    from inner.plan.model import Mount, Plan
+    from inner.review.changes import Change
+
+
+def wanted(plan: Plan) -> list[Overlay]:
+    """The mounts of a plan whose changes are kept."""
+    return [mount for mount in plan.mounts if isinstance(mount, Overlay) and mount.upper]
+
+
+def folder_of(mount: Overlay) -> str:
+    """The folder of its layer."""
+    return mount.upper.rpartition("/")[0]
+
+
+def shown(mount: Mount, kind: str) -> Mount:
+    """The mount that bubblewrap is told of."""
+    if not isinstance(mount, Overlay) or not mount.upper or kind == "bwrap":
+        return mount
+    place = HostPath(f"{folder_of(mount)}/{'copy' if kind == 'copy' else 'root'}")
+    return Bind(place, mount.dest, "rw", why=mount.why, origin=mount.origin)
+
+
+class Kept:
+    """A context: `plan` is what to start, `enter` what its process does first (None for nothing). Once the run is over `review`
+    is the review, with `changes`, or None when nothing was changed."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        features: Features,
+        state: str,
+        *,
+        warn: Callable[[str], None],
+        progress: Callable[[int, str], None] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.enter: Callable[[], None] | None = None
+        self.review: record.Review | None = None
+        self.changes: list[Change] = []
+        self._state, self._features, self._warn, self._progress = state, features, warn, progress
+        self._lock = -1
+        self._folder = ""
+
+    def __enter__(self) -> Kept:
+        mounts = wanted(self.plan)
+        if not mounts:
+            return self
+        record.sweep(self._state)
+        self._folder = folder_of(mounts[0]).rpartition("/")[0]
+        if any(covers(mount.src, self._folder) for mount in mounts):
+            raise RunError("a folder that holds inner's own state cannot be kept for review", where=self._folder)
+        self._lock = rundir.create(self._folder)
+        try:
+            self._make(mounts)
+        except BaseException as problem:
+            self._leave(remove=True)
+            if isinstance(problem, OSError):
+                hint = "`df -h` shows whether the disk is full"
+                raise RunError(f"cannot prepare the review: {problem.strerror}", where=self._folder, hint=hint) from None
+            raise
+        return self
+
+    def _make(self, mounts: list[Overlay]) -> None:
+        kinds, layers = {}, []
+        for number, mount in enumerate(mounts):
+            place = folder_of(mount)
+            os.mkdir(place, 0o700)
+            for name in ("upper", "work", "root"):
+                os.mkdir(f"{place}/{name}", 0o755)
+            kinds[mount.dest], reason = overlay.kind(mount.src, place, self._features)
+            info = os.lstat(mount.src)
+            os.chmod(f"{place}/upper", info.st_mode & 0o7777)  # it is the box's own view of the folder itself
+            if kinds[mount.dest] == "copy":
+                from inner.review.copy import make
+
+                self._warn(f"`{mount.src}` is copied for the review: {reason}")
+                make(mount.src, place, self._progress)
+            points = tuple(_points(mount, self.plan))
+            layers.append(record.Layer(number, mount.src, mount.dest, kinds[mount.dest], info.st_dev, info.st_ino, points))
+        name = self._folder.rpartition("/")[2]
+        command = " ".join(self.plan.command[:1])
+        self.review = record.write(record.Review(name, self._folder, self.plan.project, command, 0, 0, tuple(layers)))
+        self.plan = replace(self.plan, mounts=tuple(shown(m, kinds.get(m.dest, "")) for m in self.plan.mounts))
+        own = [(layer.src, f"{self._folder}/{layer.number}") for layer in layers if layer.kind == "own"]
+        if own:
+            self.enter = overlay.enter(own, f"{record.home(self._state)}/{overlay.KNOWN}")
+
+    def __exit__(self, *_: object) -> None:
+        if self.review is None:
+            return
+        try:
+            self.changes = settle(self.review)
+        finally:
+            self._leave(remove=False)
+        if not self.changes:
+            self.review = None
+
+    def _leave(self, *, remove: bool) -> None:
+        if remove:
+            rundir.remove(self._folder)
+        os.close(self._lock)
+
+
+def settle(review: record.Review) -> list[Change]:
+    """What changed, with the host's side of it written down; a review of nothing is removed. The caller has its lock."""
+    from inner.review import base
+    from inner.review.changes import Comparison
+
+    changes = []
+    for layer in review.layers:
+        with Comparison(review, layer) as comparison:
+            found = comparison.changes()
+        place = f"{review.folder}/{layer.number}"
+        if not os.path.lexists(f"{place}.seal"):
+            base.seal(place, found)
+        changes += found
+    if not changes:
+        rundir.remove(review.folder)
+    return changes
+
+
+def _points(mount: Overlay, plan: Plan) -> list[str]:
+    """Where bubblewrap makes mount points in the layer, and folders on the way to them."""
+    found: dict[str, None] = {}
+    for other in plan.mounts:
+        dest: BoxPath = other.dest
+        if dest != mount.dest and covers(mount.dest, dest):
+            rest = dest[len(mount.dest) :].strip("/").split("/")
+            found.update({"/".join(rest[:n]): None for n in range(1, len(rest) + 1)})
+    return list(found)
