@@ -71,11 +71,11 @@ def main(words: Sequence[str], *, dry_run: bool, yes: bool, ways: Sequence[str])
 
 
 def _show(found: Changed) -> None:
-    from inner.commands.diff import _remarks, summary
+    from inner.commands.diff import remarks, summary, visible
 
-    for change in found.changes:
+    for change in visible(found.changes):
         ui.out(summary(change, found.of(change)))
-    _remarks(found.changes, found)
+    remarks(found.changes)
 
 
 def _asked(found: Changed, ways: Sequence[str]) -> bool:
@@ -118,7 +118,9 @@ def _finish(review: Review, left: Sequence[tuple[Change, str]]) -> int:
     if not open_ones:
         rundir.remove(review.folder)
     elif any(reason != SPECIAL for _, reason in left):
-        ui.note(f"{len(open_ones)} changes wait: `inner diff {review.id}`, or `--theirs`, `--ours`, `--beside` with `inner apply`")
+        ui.note(
+            f"{len(open_ones)} changes wait: `inner diff {review.id}`, or `--theirs`, `--ours`, `--beside` with `inner apply`"
+        )
         return 1
     else:
         ui.note(f"{len(open_ones)} changes wait: `inner diff {review.id}`")

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inner.review.changes import Change, Comparison
-    from inner.review.record import Review
 
 SIGNS = {"added": "A", "modified": "M", "deleted": "D", "replaced": "T", "mode": "m"}
 
@@ -49,17 +48,19 @@ def main(words: Sequence[str], *, stat: bool, all_: bool, as_json: bool) -> int:
     review, paths = record.choose(state(), words, os.getcwd())
     with changed(review, paths, os.getcwd()) as found:
         if as_json:
-            ui.json("review", {"id": review.id, "project": review.project, "changes": [_plain(c, found.of(c)) for c in found.changes]})
+            ui.json(
+                "review", {"id": review.id, "project": review.project, "changes": [_plain(c, found.of(c)) for c in found.changes]}
+            )
             return 0
         ui.err(f"inner: review {review.id} of `{ui.safe(review.project)}`" + (", still running" if record.busy(review) else ""))
         if not found.changes:
             ui.note("nothing is left of it to apply: `inner discard` removes it" if not paths else "nothing is changed there")
-        for change in found.changes:
+        for change in visible(found.changes):
             if stat:
                 ui.out(summary(change, found.of(change)))
             else:
                 _show(change, found.of(change))
-        _remarks(found.changes, found)
+        remarks(found.changes)
     return 0
 
 
@@ -116,6 +117,12 @@ def _target(change: Change, comparison: Comparison) -> str:
         return comparison.kept.readlink(change.path)
     except OSError:
         return ""
+
+
+def visible(changes: Sequence[Change]) -> list[Change]:
+    """Without the removals that are half of a rename: the line of the other half tells them."""
+    sources = {(change.layer, change.source) for change in changes if change.source}
+    return [change for change in changes if change.kind != "deleted" or (change.layer, change.path) not in sources]
 
 
 def summary(change: Change, comparison: Comparison) -> str:
@@ -199,7 +206,8 @@ def escaped(line: str) -> str:
     return "\t".join(ui.safe(part) for part in line.split("\t"))
 
 
-def _remarks(changes: Sequence[Change], found: object) -> None:
+def remarks(changes: Sequence[Change]) -> None:
+    """What deserves attention, in a line each."""
     from inner.review.hosted import runs
 
     conflicts = sum(bool(change.conflict) for change in changes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from inner import ui
-from inner.frozen import TYPE_CHECKING, assert_never
+from inner.frozen import TYPE_CHECKING, assert_never, replace
 from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Symlink, Tmpfs
 
 if TYPE_CHECKING:
@@ -55,7 +55,10 @@ def show(plan: Plan, profile: Profile, features: Features, host: Host, *, as_jso
             ui.out(f"note: {ui.safe(text)}")
     ui.out()
     ui.out("the same in bubblewrap's words")
-    ui.out(paste(plan, features))
+    from inner.review.run import shown
+
+    made = tuple(shown(mount, "bwrap" if features.has("overlay") else "own") for mount in plan.mounts)
+    ui.out(paste(replace(plan, mounts=made), features))
     return 0
 
 

@@ -11,6 +11,7 @@ from inner.guard import guard
 from inner.host import RealHost
 from inner.paths import cache_dir, state_dir
 from inner.plan.command import refuse_unexecutable
+from inner.plan.model import Overlay
 
 if TYPE_CHECKING:
     import typer
@@ -99,7 +100,25 @@ def _start(plan: Plan, profile: Profile, features: Features, host: RealHost, fol
     from inner.launch import session
 
     refuse_unexecutable(plan.command)
+    if any(isinstance(mount, Overlay) for mount in plan.mounts):
+        return _review(plan, profile, features, host, folder)
     outcome = session.run(plan, profile, features, host, folder=folder, warn=ui.warning, progress=_copying)
+    return _tell(plan, outcome, features)
+
+
+def _review(plan: Plan, profile: Profile, features: Features, host: RealHost, folder: str) -> int:
+    """The same, with changes kept apart."""
+    from inner import ui
+    from inner.launch import session
+    from inner.review.run import Kept, told
+
+    state, wanted = state_dir(host.env, host.home), host.env.get("INNER_REVIEW", "")
+    with Kept(plan, features, state, warn=ui.warning, progress=_copying, wanted=wanted) as kept:
+        outcome = session.run(
+            kept.plan, profile, features, host, folder=folder, warn=ui.warning, progress=_copying, enter=kept.enter
+        )
+    for text in told(kept):
+        ui.note(text)
     return _tell(plan, outcome, features)
 
 

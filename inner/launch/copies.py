@@ -62,6 +62,7 @@ def _tree(src: str, into: str, progress: Callable[[int, str], None] | None) -> N
 
 
 def copy_file(src: str, into: str, info: os.stat_result) -> None:
+    """A regular file, with its mode and times, to a place where nothing is."""
     source = os.open(src, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         target = os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -33,6 +33,7 @@ def run(
     folder: str,
     warn: Callable[[str], None],
     progress: Callable[[int, str], None] | None = None,
+    enter: Callable[[], None] | None = None,
     stdio: tuple[int, int, int] = (0, 1, 2),
 ) -> Outcome:
     """Start the box, stay until it has ended. `folder` is the run's own (`rundir.name`); `warn` gets what the user should know,
@@ -66,6 +67,7 @@ def run(
             clipboard=plan.clipboard,
             setuid=features.setuid,
             on_started=network,
+            enter=enter,
             stdio=stdio,
         )
 

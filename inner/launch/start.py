@@ -12,7 +12,7 @@ from inner.launch import fds, outcome, signals, syscall
 
 if TYPE_CHECKING:
     import signal as _signal
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import NoReturn
 
     from inner.bwrap import Word
@@ -36,9 +36,11 @@ class Start:
         session: bool,
         gate: bool,
         setuid: bool,
+        enter: Callable[[], None] | None = None,
     ) -> None:
         self.made = made
         self.setuid = setuid
+        self.enter = enter  # what our child does before it becomes bubblewrap; an error it raises is told on the status pipe
         self.child = self.control = self.report = -1
         words = tuple(words)
         named = {word.name for word in words if not isinstance(word, str) and hasattr(word, "name")}
@@ -91,6 +93,8 @@ class Start:
                 signals.fresh()
             for number, fd in enumerate([os.dup(fd) for fd in stdio]):
                 os.dup2(fd, number, inheritable=True)
+            if self.enter is not None:
+                self.enter()
             fds.only(self._passed)
             syscall.confine(setuid=self.setuid, parent=parent)
             os.execve(self.argv[0], self.argv, {})  # noqa: S606

@@ -45,6 +45,7 @@ def run(
     clipboard: bool = False,
     setuid: bool = False,
     on_started: Callable[[int], object] | None = None,
+    enter: Callable[[], None] | None = None,
     given: Mapping[str, int] | None = None,
     log: int = -1,
     stdio: tuple[int, int, int] = (0, 1, 2),
@@ -53,7 +54,8 @@ def run(
 
     `terminal`: "private" gives the box a pty of its own, when one of `stdio` is a terminal; "none" a session without one.
     `timeout`, `grace`: seconds, 0 for no limit. `on_started(pid)` is called with the host's number of pid 1 of the box, before
-    anything in the box runs (`--block-fd`); an error it raises ends the run. `given`: descriptors for the words that name one;
+    anything in the box runs (`--block-fd`); an error it raises ends the run. `enter` is called in the process that becomes
+    bubblewrap, before it does. `given`: descriptors for the words that name one;
     `status` and `block` are ours. `log`: a descriptor that gets every byte of output, as it was written. Raises RunError when
     bubblewrap cannot be started at all.
     """
@@ -74,6 +76,7 @@ def run(
                 session=supervisor.streams.terminal is None,
                 gate=on_started is not None,
                 setuid=setuid,
+                enter=enter,
             )
         )
         supervisor.watch(began + timeout if timeout > 0 else 0.0, on_started)

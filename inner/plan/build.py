@@ -17,8 +17,9 @@ from inner.plan.command import command
 from inner.plan.environment import environment
 from inner.plan.hide import Secrets
 from inner.plan.identity import git
-from inner.plan.model import MIB, Bind, Copy, Data, Namespaces, Network, Plan, Private, Tmpfs
+from inner.plan.model import MIB, Bind, Copy, Data, Namespaces, Network, Overlay, Plan, Private, Tmpfs
 from inner.plan.project import refuse_writable, workdir
+from inner.plan.review import kept_apart
 from inner.plan.shims import Shims
 from inner.plan.system import HOME_SIZE, RUN_SIZE, system
 from inner.profile.expand import Expander
@@ -94,7 +95,7 @@ def build(
 
     Raises ConfigError for what the profile cannot mean here, RunError and CommandNotFound for what cannot be done.
     """
-    refuse_unbuilt(profile, request)
+    refuse_unbuilt(profile)
     host = Snapshot(host)
     box = Box(profile, request, host, HostPath(run_dir))
     shell = _shell(host)
@@ -121,6 +122,8 @@ def build(
     extra = (*of_agents, *_git(box, line[0]))
     path = _shims(box, path)
     extra += _clipboard(box)
+    box.mounts, said = kept_apart(box.mounts, box.project, box.run_dir, review=request.review)
+    box.notices += said
     _masks(box)
 
     interactive = profile.entrypoint.interactive
@@ -173,7 +176,7 @@ def build(
     )
 
 
-def refuse_unbuilt(profile: Profile, request: Request) -> None:
+def refuse_unbuilt(profile: Profile) -> None:
     """What a profile may say and this version cannot do yet: refused by name, never passed over in silence."""
     sandbox = profile.sandbox
     if profile.experimental:
@@ -183,13 +186,11 @@ def refuse_unbuilt(profile: Profile, request: Request) -> None:
             hint="copy it without that line",
         )
     cases = (
-        (request.review, "changes kept apart for review", "review", "leave out `--review`"),
         (bool(sandbox.require), "requirements", "sandbox.require", "leave the key out"),
         (any(x is not None for x in (sandbox.limits.memory, sandbox.limits.cpu, sandbox.limits.pids)), "resource limits", "sandbox.limits", "leave the limits out"),
         (bool(sandbox.cgroup_manager), "a cgroup manager", "sandbox.cgroup_manager", "leave the key out"),
         (bool(profile.output.log), "a log of the output", "output.log", "redirect it: `inner run ... 2>&1 | tee FILE`"),
         (not sandbox.pid_namespace, "a shared pid namespace", "sandbox.pid_namespace", "leave the key out"),
-        (any(m.mode == "overlay" for m in profile.mounts), "mounts of mode `overlay`", "mounts", "use mode `safe-rw`"),
         ("session-bus" in sandbox.allow or "systemd-user" in sandbox.allow, "a filtered session bus", "sandbox.allow", "leave the key out"),
     )  # fmt: skip
     for asked, what, key, hint in cases:
@@ -293,6 +294,13 @@ def _profile_mounts(box: Box) -> None:
             raise ConfigError(f"`{src}` is hidden from every box", where=str(origin), hint=hint)
         if spec.mode in ("rw", "safe-rw") and spec.mode == "rw":
             refuse_writable(box.host, real, box.secrets, str(origin), hint="mount it read-only, or a folder below it")
+        if spec.mode == "overlay":
+            if what != "dir":
+                raise ConfigError(
+                    f"`{src}` is not a folder: only a folder can be an overlay", where=str(origin), hint="use mode `safe-rw`"
+                )
+            box.mounts.append(Overlay(real, dest, why="mounts, changes kept for review", origin=origin))
+            continue
         source = real
         if spec.mode == "safe-rw":
             source = HostPath(f"{box.run_dir}/copy-{number}")
@@ -303,7 +311,7 @@ def _profile_mounts(box: Box) -> None:
 
 
 def _project(box: Box) -> None:
-    if any(isinstance(m, Bind) and m.dest == BoxPath(box.project) for m in box.mounts):
+    if any(isinstance(m, (Bind, Overlay)) and m.dest == BoxPath(box.project) for m in box.mounts):
         return  # the profile mounts the working directory itself, in a mode of its own
     box.mounts.append(Bind(box.project, BoxPath(box.project), "rw", why="working directory"))
 

@@ -11,7 +11,7 @@ from inner.frozen import TYPE_CHECKING
 from inner.host import kind, realpath
 from inner.origin import INNER
 from inner.paths import BoxPath, HostPath, cache_dir, covers, state_dir
-from inner.plan.model import Bind, Mask
+from inner.plan.model import Bind, Mask, Overlay
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -118,7 +118,11 @@ class Secrets:
     def masks(self, mounts: Sequence[Mount], table: MountTable, allow: Iterable[str]) -> list[Mask]:
         """One mask for every hidden place that a mount shows, at the place where it shows; `table` is that of `mounts`."""
         allowed = frozenset(allow)
-        shown = [m for m in mounts if isinstance(m, Bind) and m.kind == "dir" and self._may_hold_any(m.src)]
+        shown = [
+            m
+            for m in mounts
+            if (isinstance(m, Overlay) or (isinstance(m, Bind) and m.kind == "dir")) and self._may_hold_any(m.src)
+        ]
         masks: dict[BoxPath, Mask] = {}
         for path, key in self.paths.items() if shown else ():
             if key and key in allowed:
@@ -141,6 +145,6 @@ class Secrets:
         return covers(src, self._host.home) or covers(self._host.home, src) or covers(src, "/run") or covers("/run", src)
 
 
-def below_box(bind: Bind, real: str) -> BoxPath:
+def below_box(bind: Bind | Overlay, real: str) -> BoxPath:
     """Where the box sees the host's `real`, which `bind` shows."""
     return BoxPath(bind.dest.rstrip("/") + real[len(bind.src.rstrip("/")) :])

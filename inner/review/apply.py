@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from inner.review.changes import Change, Comparison
     from inner.review.tree import Mark
 
+GIT = "git's own files are never copied: they name programs that git runs"
 SPECIAL = "a device, socket or pipe: never brought over"
 FILLED = "something was put into it outside"
 LOST = "its folder is not there any more"
@@ -53,6 +54,8 @@ class Apply:
         for change in changes:
             if change.conflict and way != "theirs":
                 self._settle(change, way)
+            elif git_owned(change.path):
+                self.left.append((change, GIT))
             elif change.what == "special":
                 self.left.append((change, SPECIAL))
             else:
@@ -318,6 +321,11 @@ class Apply:
         finally:
             os.close(one)
             os.close(other)
+
+
+def git_owned(path: str) -> bool:
+    """Whether a path is in a `.git`, or is one."""
+    return ".git" in path.split("/")
 
 
 def _under(path: str, place: str) -> bool:

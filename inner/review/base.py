@@ -35,7 +35,7 @@ class Base:
     def __init__(self, review: Review, layer: Layer) -> None:
         place = f"{review.folder}/{layer.number}"
         self._since = review.began - max(0, review.clock - record.ahead())  # a clock that was set back stamps earlier times
-        self._sealed: dict[str, Mark | None | str] = _load(f"{place}.seal") or {}
+        self._sealed: dict[str, Mark | str | None] = _load(f"{place}.seal") or {}
         self._copied: dict[str, tuple[Mark, int, int]] | None = _load(f"{place}/base") if layer.kind == "copy" else None
         self._ways: dict[str, bool] = {}
 
@@ -114,7 +114,7 @@ def write(path: str, value: object) -> None:
         raise RunError(f"cannot write: {problem.strerror}", where=path, hint="`df -h` shows whether the disk is full") from None
 
 
-def _load(path: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _load(path: str):  # type: ignore[no-untyped-def]
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with open(fd, "rb") as file:

@@ -45,7 +45,7 @@ class Change:
 
 
 def kind(info: os.stat_result | None) -> str:
-    """ "dir", "file", "link", "special", or "" for nothing."""
+    """What is there: "dir", "file", "link", "special", or "" for nothing."""
     return "" if info is None else KINDS.get(stat.S_IFMT(info.st_mode), "special")
 
 
@@ -121,11 +121,7 @@ class Comparison:
     def _whiteout(self, path: str, info: os.stat_result) -> bool:
         if stat.S_ISCHR(info.st_mode):
             return info.st_rdev == 0
-        return (
-            stat.S_ISREG(info.st_mode)
-            and info.st_size == 0
-            and self.kept.attribute(path, "user.overlay.whiteout") is not None
-        )
+        return stat.S_ISREG(info.st_mode) and info.st_size == 0 and self.kept.attribute(path, "user.overlay.whiteout") is not None
 
     def _hosts(self, folder: str) -> list[tuple[str, os.stat_result]]:
         try:

@@ -39,7 +39,13 @@ NAMES = {
     "flake.nix": "nix", "default.nix": "nix", "shell.nix": "nix", ".github/": "GitHub Actions", ".gitlab-ci.yml": "GitLab CI",
     ".circleci/": "CircleCI", ".ci/": "CI", "azure-pipelines.yml": "Azure Pipelines",
 }  # fmt: skip
-ENDINGS = {".code-workspace": "VS Code", ".sublime-project": "Sublime Text", ".pth": "python", ".mk": "make", ".desktop": "the desktop"}
+ENDINGS = {
+    ".code-workspace": "VS Code",
+    ".sublime-project": "Sublime Text",
+    ".pth": "python",
+    ".mk": "make",
+    ".desktop": "the desktop",
+}
 
 
 def runs(change: Change) -> str:

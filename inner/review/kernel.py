@@ -33,15 +33,46 @@ def call(number: int, *args: int | bytes | None) -> int:
 
 
 def namespace() -> None:
-    """Moves this process, which must have one thread, into a user and a mount namespace of its own. Users keep their numbers."""
+    """Moves this process, which must have one thread, into a user and a mount namespace of its own. Users keep their numbers:
+    root all that there are, or files of others could not be copied into the layer; anybody else, who may not, the own one.
+    """
     uid, gid = os.geteuid(), os.getegid()
-    span = 4294967295 if uid == 0 else 1  # all of them, as root may; else files of others could not be copied into the layer
-    call(UNSHARE, CLONE_NEWUSER | CLONE_NEWNS)
-    if uid != 0:
+    if uid == 0:
+        _mapped()
+    else:
+        call(UNSHARE, CLONE_NEWUSER | CLONE_NEWNS)
         _write("/proc/self/setgroups", "deny")  # user_namespaces(7): before the map of groups
-    _write("/proc/self/uid_map", f"{uid} {uid} {span}" if uid else f"0 0 {span}")
-    _write("/proc/self/gid_map", f"{gid} {gid} {span}" if uid else f"0 0 {span}")
+        _write("/proc/self/uid_map", f"{uid} {uid} 1")
+        _write("/proc/self/gid_map", f"{gid} {gid} 1")
     call(MOUNT, b"none", b"/", None, MS_REC | MS_SLAVE, None)
+
+
+def _mapped() -> None:
+    """The same for root. The maps have to be written from the namespace above: by a child that stays there."""
+    maps = {}
+    for name in ("uid_map", "gid_map"):
+        with open(f"/proc/self/{name}", encoding="ascii") as file:
+            maps[name] = "".join(f"{first} {first} {count}\n" for first, _, count in map(str.split, file))
+    me, (read, write) = os.getpid(), os.pipe2(os.O_CLOEXEC)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.close(write)
+            os.read(read, 1)
+            for name, text in maps.items():
+                _write(f"/proc/{me}/{name}", text)
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(read)
+    try:
+        call(UNSHARE, CLONE_NEWUSER | CLONE_NEWNS)
+    finally:
+        os.close(write)
+        _, status = os.waitpid(child, 0)
+    if status:
+        raise OSError(1, "the users of a namespace cannot be mapped")
 
 
 def _write(path: str, text: str) -> None:

@@ -25,7 +25,23 @@ KNOWN = "overlay-works"  # in the folder of all reviews: kernel, device of the l
 
 # Times of these come from another machine's clock, or files change below an overlay without its knowing.
 REMOTE = frozenset(
-    ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "afs", "lustre", "gfs2", "ocfs2", "virtiofs", "vboxsf", "prl_fs", "fuseblk")
+    (
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "9p",
+        "ceph",
+        "afs",
+        "lustre",
+        "gfs2",
+        "ocfs2",
+        "virtiofs",
+        "vboxsf",
+        "prl_fs",
+        "fuseblk",
+    )
 )
 
 
@@ -105,7 +121,7 @@ def enter(layers: Sequence[tuple[str, str]], known: str) -> Callable[[], None]:
     """
 
     def mounted() -> None:
-        held = {}
+        held: dict[tuple[int, int], list[int]] = {}
         for name in os.listdir("/proc/self/fd"):
             try:
                 info = os.fstat(int(name))

@@ -1,9 +1,9 @@
 """A review on the disk: `STATE/reviews/ID/`, 0700, never seen by a box.
 
-    lock     held (flock) by the run while it lives, then by whoever applies or discards
-    review   what it is about, written last, before the box starts: a folder without it is refuse of a start that failed
-    N/       layer N: `upper`, `work` and `root` of an overlay, or `copy` and `base`
-    seal     what the host had at each changed place when the run ended;  done, modes, journal   see their modules
+lock     held (flock) by the run while it lives, then by whoever applies or discards
+review   what it is about, written last, before the box starts: a folder without it is refuse of a start that failed
+N/       layer N: `upper`, `work` and `root` of an overlay, or `copy` and `base`
+seal     what the host had at each changed place when the run ended;  done, modes, journal   see their modules
 """
 
 from __future__ import annotations
@@ -68,7 +68,15 @@ def write(review: Review) -> Review:
         began = os.fstat(stamp).st_ctime_ns  # the clock that stamps files is a little behind the one that is read
         fields = [VERSION, review.id, review.project, review.command, str(began), str(ahead()), str(len(review.layers))]
         for layer in review.layers:
-            fields += [layer.src, layer.dest, layer.kind, str(layer.device), str(layer.inode), str(len(layer.points)), *layer.points]
+            fields += [
+                layer.src,
+                layer.dest,
+                layer.kind,
+                str(layer.device),
+                str(layer.inode),
+                str(len(layer.points)),
+                *layer.points,
+            ]
         file.write("\0".join(fields).encode("utf-8", "surrogateescape"))
     os.rename(f"{path}.new", path)
     return read(review.folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from inner.errors import RunError
+from inner.errors import ConfigError, RunError
 from inner.frozen import TYPE_CHECKING, replace
 from inner.launch import rundir
 from inner.paths import BoxPath, HostPath, covers
@@ -38,7 +38,7 @@ def shown(mount: Mount, kind: str) -> Mount:
 
 
 class Kept:
-    """A context: `plan` is what to start, `enter` what its process does first (None for nothing). Once the run is over `review`
+    """A context: `wanted` is what INNER_REVIEW says. `plan` is what to start, `enter` what its process does first (None for nothing). Once the run is over `review`
     is the review, with `changes`, or None when nothing was changed."""
 
     def __init__(
@@ -49,7 +49,11 @@ class Kept:
         *,
         warn: Callable[[str], None],
         progress: Callable[[int, str], None] | None = None,
+        wanted: str = "",
     ) -> None:
+        if wanted not in ("", "copy"):
+            raise ConfigError(f"`INNER_REVIEW` is `{wanted}`: the one thing it can be is `copy`", hint="`unset INNER_REVIEW`")
+        self._copy = wanted == "copy"
         self.plan = plan
         self.enter: Callable[[], None] | None = None
         self.review: record.Review | None = None
@@ -84,7 +88,9 @@ class Kept:
             os.mkdir(place, 0o700)
             for name in ("upper", "work", "root"):
                 os.mkdir(f"{place}/{name}", 0o755)
-            kinds[mount.dest], reason = overlay.kind(mount.src, place, self._features)
+            kinds[mount.dest], reason = (
+                ("copy", "INNER_REVIEW says so") if self._copy else overlay.kind(mount.src, place, self._features)
+            )
             info = os.lstat(mount.src)
             os.chmod(f"{place}/upper", info.st_mode & 0o7777)  # it is the box's own view of the folder itself
             if kinds[mount.dest] == "copy":
@@ -134,6 +140,19 @@ def settle(review: record.Review) -> list[Change]:
     if not changes:
         rundir.remove(review.folder)
     return changes
+
+
+def told(kept: Kept) -> list[str]:
+    """What to say when the run is over."""
+    if kept.review is None:
+        return ["nothing was changed that would be kept for review"]
+    from inner.review.hosted import runs
+
+    name = kept.review.id
+    files = [change for change in kept.changes if "dir" not in (change.what, change.was) or change.kind == "replaced"]
+    code = sum(bool(runs(change)) for change in kept.changes)
+    text = f"{len(files)} changes are kept for review" + (f", {code} of them may run code outside" if code else "")
+    return [f"{text}: `inner diff {name}`, then `inner apply {name}` or `inner discard {name}`"]
 
 
 def _points(mount: Overlay, plan: Plan) -> list[str]:

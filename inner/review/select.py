@@ -71,4 +71,6 @@ def _chosen(changes: list[Change], src: str, paths: list[str]) -> list[Change]:
 
 def nothing(paths: Sequence[str]) -> InnerError:
     """The error for paths at which nothing is changed."""
-    return InnerError(f"nothing is changed at {', '.join(f'`{path}`' for path in paths)}", hint="`inner diff --stat` names what is")
+    return InnerError(
+        f"nothing is changed at {', '.join(f'`{path}`' for path in paths)}", hint="`inner diff --stat` names what is"
+    )
