@@ -27,7 +27,7 @@ def add(app: typer.Typer) -> None:
 
     @app.command("apply", help="Bring the changes of a review to the host: the latest of this folder, or the one that is named.")
     def apply_(
-        words: list[str] = typer.Argument(None, metavar="[ID] [PATHS...]", help="A review, and paths in it.", show_default=False),
+        words: list[str] = typer.Argument(None, metavar="[ID] [PATHS...]", help="A review, and paths in it.", show_default=False),  # noqa: B008
         dry_run: bool = typer.Option(False, "--dry-run", help="Show what would be done, and stop."),
         yes: bool = typer.Option(False, "-y", "--yes", help="Do not ask."),
         theirs: bool = typer.Option(False, "--theirs", help="Where both sides changed: take the box's version."),

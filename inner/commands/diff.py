@@ -23,7 +23,7 @@ def add(app: typer.Typer) -> None:
 
     @app.command("diff", help="Show what a run with `--review` has changed: the latest of this folder, or the one that is named.")
     def diff_(
-        words: list[str] = typer.Argument(None, metavar="[ID] [PATHS...]", help="A review, and paths in it.", show_default=False),
+        words: list[str] = typer.Argument(None, metavar="[ID] [PATHS...]", help="A review, and paths in it.", show_default=False),  # noqa: B008
         stat: bool = typer.Option(False, "--stat", help="Names and numbers of lines only."),
         all_: bool = typer.Option(False, "--list", help="List every review that is pending."),
         as_json: bool = typer.Option(False, "--json", help="As JSON."),

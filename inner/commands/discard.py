@@ -21,7 +21,7 @@ def add(app: typer.Typer) -> None:
 
     @app.command("discard", help="Forget what a run with `--review` has changed. The host stays as it is.")
     def discard_(
-        words: list[str] = typer.Argument(None, metavar="[ID]", help="A review.", show_default=False),
+        words: list[str] = typer.Argument(None, metavar="[ID]", help="A review.", show_default=False),  # noqa: B008
         all_: bool = typer.Option(False, "--all", help="Every review that is pending."),
         yes: bool = typer.Option(False, "-y", "--yes", help="Do not ask."),
     ) -> None:
