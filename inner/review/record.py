@@ -111,7 +111,7 @@ def ahead() -> int:
 def pending(state: str) -> list[Review]:
     """Every review there is, newest first."""
     try:
-        names = sorted(os.listdir(home(state)), reverse=True)
+        names = os.listdir(home(state))
     except OSError:
         return []
     found = []
@@ -120,7 +120,7 @@ def pending(state: str) -> list[Review]:
             found.append(read(f"{home(state)}/{name}"))
         except InnerError:
             continue
-    return found
+    return sorted(found, key=lambda review: -review.began)
 
 
 def choose(state: str, words: Sequence[str], cwd: str) -> tuple[Review, tuple[str, ...]]:

@@ -133,9 +133,9 @@ def settle(review: record.Review) -> list[Change]:
     for layer in review.layers:
         with Comparison(review, layer) as comparison:
             found = comparison.changes()
-        place = f"{review.folder}/{layer.number}"
-        if not os.path.lexists(f"{place}.seal"):
-            base.seal(place, found)
+            place = f"{review.folder}/{layer.number}"
+            if not os.path.lexists(f"{place}.seal"):
+                base.seal(comparison.host, place, found)
         changes += found
     if not changes:
         rundir.remove(review.folder)

@@ -31,8 +31,7 @@ class World:
     def run(self, *command, **more):
         """Runs it under review; files that were just written are a little older by then."""
         time.sleep(0.02)
-        done = self.inner("run", "--review", "--no-network", "--", *command, **more)
-        return done
+        return self.inner("run", "--review", "--no-network", "--", *command, **more)
 
     def sh(self, script, **more):
         done = self.run("sh", "-c", script, **more)
@@ -56,10 +55,11 @@ class World:
 def tree(folder) -> dict[str, tuple]:
     """Every entry below a folder: type, permissions, and content or target. Opens up what it may not read."""
     found: dict[str, tuple] = {}
+    shut: list[tuple[bytes, int]] = []
     todo = [os.fsencode(folder)]
     while todo:
         here = todo.pop()
-        os.chmod(here, stat.S_IMODE(os.lstat(here).st_mode) | 0o700)
+        was = opened(here, 0o700)
         for name in os.listdir(here):
             path = here + b"/" + name
             info = os.lstat(path)
@@ -69,13 +69,25 @@ def tree(folder) -> dict[str, tuple]:
                 found[key] = ("dir", mode)
                 todo.append(path)
             elif stat.S_ISLNK(info.st_mode):
-                found[key] = ("link", os.readlink(path))
+                found[key] = ("link", os.fsdecode(os.readlink(path)))
             elif stat.S_ISREG(info.st_mode):
-                os.chmod(path, mode | 0o400)
+                opened(path, 0o400)
                 with open(path, "rb") as file:
                     found[key] = ("file", mode, file.read())
-                os.chmod(path, mode)
+                if mode & 0o400 == 0:
+                    os.chmod(path, mode)
             else:
                 found[key] = ("special",)
-        os.chmod(here, stat.S_IMODE(os.lstat(here).st_mode))
+        if was & 0o700 != 0o700:
+            shut.append((here, was))
+    for path, mode in reversed(shut):
+        os.chmod(path, mode)
     return found
+
+
+def opened(path: bytes, bits: int) -> int:
+    """What the mode was. Changed only where it has to be: that alone would count as a change."""
+    mode = stat.S_IMODE(os.lstat(path).st_mode)
+    if mode & bits != bits:
+        os.chmod(path, mode | bits)
+    return mode

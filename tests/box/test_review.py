@@ -135,9 +135,31 @@ def test_binary_files_are_said_to_be_binary(world):
 
 def test_files_that_could_run_code_outside_are_marked(world):
     world.write("package.json", "{}")
-    world.sh("echo x >.envrc; mkdir .vscode; echo '{}' >.vscode/tasks.json; echo x >package.json; echo x >plain; echo x >run; chmod +x run")
+    world.sh(
+        "echo x >.envrc; mkdir .vscode; echo '{}' >.vscode/tasks.json; echo x >package.json; echo x >plain; echo x >run; chmod +x run"
+    )
     marked = [line.split()[1] for line in world.inner("diff", "--stat").stdout.splitlines() if "may run code" in line]
     assert marked == [".envrc", ".vscode/", ".vscode/tasks.json", "package.json", "run"]
+
+
+def test_a_time_that_changed_alone_is_no_conflict(tmp_path):
+    world = World(tmp_path)
+    file = world.write("a", "start\n")
+    world.sh("echo box >a")
+    time.sleep(0.02)
+    os.link(file, tmp_path / "backup")
+    assert world.inner("apply", "--yes").returncode == 0
+    assert file.read_text() == "box\n"
+
+
+def test_a_content_that_changed_with_its_times_put_back_is_a_conflict(world):
+    file = world.write("a", "start\n")
+    world.sh("echo box >a")
+    info = file.stat()
+    file.write_text("HOST!\n")
+    os.utime(file, ns=(info.st_atime_ns, info.st_mtime_ns))
+    assert world.inner("apply", "--yes").returncode == 1
+    assert file.read_text() == "HOST!\n"
 
 
 # --- what apply never does ---------------------------------------------------------------------------------------------------------
@@ -225,7 +247,10 @@ def test_links_that_lead_out_are_marked_and_stay_links(world):
 
 
 def test_set_id_bits_pipes_and_sockets_do_not_come_over(world):
-    world.sh("echo x >s; chmod 6755 s; mkfifo pipe; echo ok >f")
+    profile = world.home / "p.toml"
+    profile.write_text('schema_version = "1"\nname = "p"\n[sandbox]\nseccomp = "off"\n[entrypoint]\ncmd = "sh"\n')
+    script = "echo x >s; chmod 6755 s; ls -l s; mkfifo pipe; echo ok >f"
+    assert "rwsr-s" in world.inner("run", "--review", "-p", str(profile), "--", "-c", script).stdout
     assert "set-id bits are left out" in world.inner("diff", "--stat").stdout
     assert world.inner("apply", "--yes").returncode == 0
     assert tree(world.project) == {"s": ("file", 0o755, b"x\n"), "f": ("file", 0o644, b"ok\n")}
@@ -262,7 +287,9 @@ def test_four_thousand_folders_deep(tmp_path):
         here = step
     assert os.listdir(here) == ["bottom"]
     os.close(here)
-    world.run("python3", "-c", DEEP.replace("os.mkdir('d'); ", "").replace("open('bottom', 'w').write('here')", "os.mkdir('more')"))
+    world.run(
+        "python3", "-c", DEEP.replace("os.mkdir('d'); ", "").replace("open('bottom', 'w').write('here')", "os.mkdir('more')")
+    )
     done = world.inner("discard", "--all", "--yes")
     assert (done.returncode, world.reviews()) == (0, []), done.stderr
     subprocess.run(["rm", "-rf", str(world.project)], check=True)
@@ -311,7 +338,7 @@ def test_reviews_are_chosen_by_folder_and_by_name(tmp_path):
     world.sh("echo 2 >two")
     done = world.inner("diff", "--stat", cwd=other)
     assert (done.returncode, done.stdout) == (2, "")
-    first, second = world.reviews()
+    first, second = sorted(world.reviews(), key=lambda path: path.stat().st_ctime_ns)
     assert world.inner("diff", "--stat", first.name, cwd=other).stdout.startswith("A one")
     assert world.inner("diff", "--stat").stdout.startswith("A two")
     listed = world.inner("diff", "--list").stdout
