@@ -65,9 +65,9 @@ def _dispatch(argv: list[str]) -> int:
 
 def command_names() -> frozenset[str]:
     """The built-in commands: no alias may have one of these names."""
-    app = build()
-    commands = {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands}
-    return frozenset(commands | {g.name or "" for g in app.registered_groups})
+    from typer.main import get_group
+
+    return frozenset(get_group(build()).commands)
 
 
 def _typer(argv: list[str]) -> int:

@@ -269,7 +269,9 @@ def diff(first: str, second: str, *, as_json: bool) -> int:
         for key, value, origin in side
         if (key, value) not in others
     ]
-    order = {key: number for number, (key, _, _) in enumerate((*sides[0], *sides[1]))}
+    order: dict[str, int] = {}
+    for key, _, _ in (*sides[0], *sides[1]):
+        order.setdefault(key, len(order))
     found.sort(key=lambda row: (order[row[1]], row[0] == "+"))
     if as_json:
         names = ("side", "key", "value", "set_by")
