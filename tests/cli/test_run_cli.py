@@ -387,6 +387,8 @@ def test_what_the_dry_run_prints_makes_the_same_box(here):
     """The command for bash at its end is one that runs."""
     out = told("--dry-run", "--", "sh", "-c", "echo in the box; ls -A ~; cat /etc/gitconfig | wc -l")[1]
     command = out.partition("the same in bubblewrap's words\n")[2]
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    script = here.parent / "again"
+    script.write_text(command)
+    done = subprocess.run(["bash", str(script)], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     assert done.stdout == told("--", "sh", "-c", "echo in the box; ls -A ~; cat /etc/gitconfig | wc -l")[1]
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,283 @@
+"""A terminal in a box as a person uses one, in a real tmux: job control, sizes, keys, pasting, full-screen programs."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import time
+
+import pytest
+from program import INNER
+
+pytestmark = pytest.mark.box
+
+WAIT = 20  # seconds: generous, for a machine that is busy
+
+
+class Screen:
+    """One pane with a shell of the host in it, whose prompt is `host$ `."""
+
+    def __init__(self, folder, home):
+        self.socket = str(folder / "tmux")
+        env = {
+            "PATH": os.environ["PATH"], "HOME": str(home), "TERM": "xterm-256color", "LANG": "C.UTF-8", "SHELL": "/bin/bash", "PS1": "host$ ",
+            "HISTFILE": "/dev/null",
+        }  # fmt: skip
+        shell = ["env", "-i", *(f"{name}={value}" for name, value in env.items()), "bash", "--norc", "--noprofile"]
+        self.tmux(
+            "-f", "/dev/null", "new-session", "-d", "-x", "90", "-y", "30", "-c", str(folder / "project"), shlex.join(shell)
+        )
+        self.tmux("set-option", "-g", "set-clipboard", "on")
+        self.wait("host$")
+
+    def tmux(self, *words, **more):
+        env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TERM": "xterm-256color", "HOME": "/nonexistent"}
+        done = subprocess.run(["tmux", "-S", self.socket, *words], capture_output=True, text=True, timeout=30, env=env, **more)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def text(self):
+        return "\n".join(line.rstrip() for line in self.tmux("capture-pane", "-p").splitlines())
+
+    def key(self, *names):
+        self.tmux("send-keys", *names)
+
+    def type(self, text):
+        self.tmux("send-keys", "-l", text)
+
+    def line(self, text):
+        self.type(text)
+        self.key("Enter")
+
+    def wait(self, wanted, *, seconds=WAIT):
+        """Until `wanted` (a text, or a function of the screen's text) is there."""
+        holds = wanted if callable(wanted) else lambda text: wanted in text
+        end = time.monotonic() + seconds
+        while not holds(seen := self.text()):
+            if time.monotonic() > end:
+                raise AssertionError(f"`{wanted}` did not come:\n{seen}")
+            time.sleep(0.05)
+        return seen
+
+    def last(self, prompt):
+        """Until the last line is `prompt`: the command before it has ended."""
+        return self.wait(lambda text: text.rstrip().endswith(prompt.rstrip()))
+
+    def box(self, *command, prompt="box$ "):
+        """Start a box in the pane."""
+        words = [*INNER, "run", "-e", "PS1=box$ ", "-e", "EDITOR=vim", "--", *(command or ("bash", "--norc", "--noprofile"))]
+        path = f"{self.socket}-start"
+        with open(path, "w") as file:
+            file.write(f"exec {shlex.join(words)}\n")
+        self.key("C-l")
+        self.line(f"sh {path}")
+        if prompt:
+            self.last(prompt)
+
+
+@pytest.fixture
+def screen(tmp_path):
+    for name in ("home", "project"):
+        (tmp_path / name).mkdir()
+    made = Screen(tmp_path, tmp_path / "home")
+    made.project = tmp_path / "project"
+    yield made
+    subprocess.run(["tmux", "-S", made.socket, "kill-server"], capture_output=True, timeout=30)
+
+
+def test_a_shell_with_its_job_control_and_back(screen):
+    screen.box()
+    assert "no job control" not in screen.text()
+    screen.line("clear; tty; [[ $- == *m* ]] && echo monitor-$((1 + 1))")
+    assert "/dev/" in screen.wait("monitor-2")
+    screen.line("clear; sleep 100 & jobs; fg")
+    screen.wait("Running")
+    time.sleep(0.3)
+    screen.key("C-z")
+    screen.wait("Stopped")
+    screen.line("bg; kill %1; wait; echo all-$((1 + 1))")
+    screen.wait("all-2")
+    screen.line("exit 3")
+    screen.last("host$ ")
+    screen.line("echo status-$?; stty -a | grep -c ' icanon'")
+    screen.wait(lambda text: "status-3" in text and "\n1" in text)
+
+
+def test_an_interrupt_ends_the_command_and_not_the_box(screen):
+    screen.box()
+    screen.line("clear; (echo begun-$((1 + 1)); exec sleep 100); echo status-$?")
+    screen.wait("begun-2")
+    time.sleep(0.3)
+    screen.key("C-c")
+    screen.line("echo still-$((40 + 2))")
+    seen = screen.wait("still-42")
+    assert "status-0" not in seen
+    screen.key("C-c")
+    screen.line("cat")
+    time.sleep(0.3)
+    screen.key("C-d")
+    screen.last("box$ ")
+    screen.key("C-d")
+    screen.last("host$ ")
+
+
+def test_the_whole_run_stops_and_continues_as_a_job_of_the_host(screen):
+    screen.box("sh", "-c", "echo begun; sleep 1000", prompt="")
+    screen.wait("begun")
+    time.sleep(0.3)
+    screen.key("C-z")
+    screen.wait("Stopped")
+    screen.line("clear; jobs; echo here-$((1 + 1))")
+    screen.wait("here-2")
+    screen.line("fg")
+    time.sleep(0.7)
+    screen.key("C-c")
+    screen.last("host$ ")
+    screen.line("echo status-$?")
+    screen.wait("status-130")
+    screen.line("clear; jobs; echo none-$((1 + 1))")
+    assert "Stopped" not in screen.wait("none-2")
+
+
+def test_the_size_follows_the_window(screen):
+    screen.box()
+    screen.line("clear; trap 'echo changed-$(stty size)' WINCH; stty size")
+    screen.wait("30 90")
+    screen.tmux("resize-window", "-x", "70", "-y", "20")
+    screen.wait("changed-20 70")
+    screen.line("clear; stty size; tput cols; tput lines")
+    screen.wait(lambda text: "20 70" in text and "\n70\n20" in text)
+
+
+def test_an_editor_draws_edits_and_leaves_the_screen_as_it_was(screen):
+    screen.box()
+    screen.line("clear; echo before; vim -u NONE -N file.txt")
+    screen.wait("~\n~")
+    screen.type("ihello from the box")
+    screen.key("Escape")
+    screen.wait("hello from the box")
+    screen.tmux("resize-window", "-x", "60", "-y", "15")
+    screen.wait(lambda text: text.count("~\n") >= 10 and "before" not in text)
+    screen.key("C-z")
+    screen.wait("Stopped")
+    screen.line("fg")
+    screen.wait(lambda text: "hello from the box" in text and "~\n" in text)
+    screen.type(":wq")
+    screen.key("Enter")
+    screen.last("box$ ")
+    assert "before" in screen.text()
+    assert (screen.project / "file.txt").read_text() == "hello from the box\n"
+
+
+def test_a_node_program_reads_keys_and_sees_the_size(screen):
+    (screen.project / "tui.js").write_text(
+        "process.stdin.setRawMode(true); process.stdin.resume();\n"
+        "const draw = (why) => process.stdout.write(`\\x1b[2J\\x1b[H${why} ${process.stdout.columns}x${process.stdout.rows} tty=${process.stdin.isTTY}\\n`);\n"
+        "process.stdout.on('resize', () => draw('resized'));\n"
+        "process.stdin.on('data', (d) => { const k = d.toString(); if (k === 'q') { process.stdin.setRawMode(false); process.exit(5); } draw('key:' + JSON.stringify(k)); });\n"
+        "draw('started');\n"
+    )
+    screen.box("node", "tui.js", prompt="")
+    screen.wait("started 90x30 tty=true")
+    screen.key("Up")
+    screen.wait('key:"\\u001b[A"')
+    screen.key("C-c")  # raw mode: a key like the others
+    screen.wait('key:"\\u0003"')
+    screen.type("é€")
+    screen.wait("€")
+    screen.tmux("resize-window", "-x", "64", "-y", "16")
+    screen.wait("resized 64x16")
+    screen.type("q")
+    screen.last("host$ ")
+    screen.line("echo status-$?")
+    screen.wait("status-5")
+
+
+def test_a_large_paste_arrives_whole(screen):
+    text = "".join(f"line {number:05d} of a text that is pasted, with ünïcode\n" for number in range(1200))
+    screen.box(
+        "sh", "-c", "stty -echo -icanon; echo ready; head -c $0 > pasted; echo received", str(len(text.encode())), prompt=""
+    )
+    screen.wait("ready")
+    screen.tmux("load-buffer", "-", input=text)
+    screen.tmux("paste-buffer", "-r")
+    screen.wait("received", seconds=40)
+    assert (screen.project / "pasted").read_text() == text
+
+
+def test_history_and_line_editing(screen):
+    screen.box()
+    screen.line("clear; echo first-$((10 + 1))")
+    screen.wait("first-11")
+    screen.key("Up")
+    screen.wait(lambda text: text.rstrip().endswith("echo first-$((10 + 1))"))
+    screen.key("C-a")
+    screen.key("M-f")
+    screen.key("C-k")
+    screen.line("; echo edited-$((20 + 2))")
+    screen.wait("edited-22")
+    screen.type("echo som")
+    screen.key("C-u")
+    screen.type("ls fil")
+    (screen.project / "filename-to-complete").write_text("")
+    screen.key("Tab")
+    screen.wait("ls filename-to-complete")
+
+
+def test_the_boxs_terminal_is_its_own(screen):
+    """/dev/tty in the box is the pty inside; the host's terminal cannot be opened, typed into or read by number."""
+    outer = screen.tmux("display-message", "-p", "#{pane_tty}").strip()
+    screen.box()
+    screen.line("clear; echo to-tty-$((1 + 1)) > /dev/tty")
+    screen.wait("to-tty-2")
+    screen.line(f"clear; ls {outer} /dev/pts; (echo x > {outer}) 2>&1 | grep -c 'No such\\|denied'; echo done-$((1 + 1))")
+    seen = screen.wait("done-2")
+    if f"{outer} " not in seen:  # a number that is free in the box's own devpts
+        assert "\n1\n" in seen
+    screen.line('clear; python3 -c \'import fcntl; [fcntl.ioctl(0, 0x5412, c) for c in (b"Z", b"Q", b"\\n")]\'; exit')
+    screen.last("host$ ")
+    assert "ZQ: command not found" not in screen.text()
+
+
+def test_what_a_box_leaves_on_the_terminal_is_put_right(screen):
+    screen.box("sh", "-c", "printf '\\033[?1049h\\033[?25l'; stty raw -echo; exit 4", prompt="")
+    screen.last("host$ ")
+    screen.line("echo status-$?; stty -a | grep -o ' echo ' ; echo end-$((1 + 1))")
+    seen = screen.wait("end-2")
+    assert "status-4" in seen and "\n echo" in seen
+
+
+def test_a_box_without_a_terminal_in_a_terminal(screen):
+    words = shlex.join([*INNER, "run", "--no-interactive", "--", "sh", "-c", "tty; cat"])
+    (screen.project.parent / "start").write_text(f"echo piped | {words} | sed s/^/got-/\n")
+    screen.line(f"clear; sh {screen.project.parent}/start")
+    seen = screen.wait("got-piped")
+    assert "got-not a tty" in seen
+
+
+def test_only_a_profile_that_says_so_reaches_the_clipboard(screen):
+    def copy(word):
+        return f"printf '\\033]52;c;%s\\a' $(printf {word} | base64); echo sent-$(echo {word})"
+
+    screen.line(copy("outside"))
+    screen.wait("sent-outside")
+    screen.wait(lambda _: "outside" in _buffers(screen))
+    screen.box()
+    screen.line(copy("stolen"))
+    screen.wait("sent-stolen")
+    screen.line("exit")
+    screen.last("host$ ")
+    (screen.project.parent / "clip.toml").write_text('schema_version = "1"\nextends = "shell"\n[sandbox]\nclipboard = true\n')
+    words = shlex.join([*INNER, "run", "-p", "../clip.toml", "--", "sh", "-c", copy("wanted")])
+    (screen.project.parent / "start").write_text(words + "\n")
+    screen.line(f"sh {screen.project.parent}/start")
+    screen.wait("sent-wanted")
+    screen.wait(lambda _: "wanted" in _buffers(screen))
+    assert "stolen" not in _buffers(screen)
+
+
+def _buffers(screen):
+    return "\n".join(
+        screen.tmux("show-buffer", "-b", name) for name in screen.tmux("list-buffers", "-F", "#{buffer_name}").split()
+    )
