@@ -97,13 +97,25 @@ def _args_file(request: Request) -> bytes | None:
 def _start(plan: Plan, profile: Profile, features: Features, host: RealHost, folder: str) -> int:
     """Make what the plan needs, start the box, and tell how it ended."""
     from inner import ui
-    from inner.launch import session
+    from inner.launch import rundir, session
 
     refuse_unexecutable(plan.command)
-    if any(isinstance(mount, Overlay) for mount in plan.mounts):
-        return _review(plan, profile, features, host, folder)
-    outcome = session.run(plan, profile, features, host, folder=folder, warn=ui.warning, progress=_copying)
-    return _tell(plan, outcome, features)
+    try:
+        if any(isinstance(mount, Overlay) for mount in plan.mounts):
+            return _review(plan, profile, features, host, folder)
+        outcome = session.run(plan, profile, features, host, folder=folder, warn=ui.warning, progress=_copying)
+        return _tell(plan, outcome, features, folder)
+    finally:
+        rundir.rotate(state_dir(host.env, host.home), profile.keep_runs)
+
+
+def _receipt(folder: str) -> None:
+    from inner import ui
+    from inner.commands.log import receipt_of
+    from inner.launch.rundir import alive
+    from inner.records.read import load
+
+    receipt_of(load(folder, alive), ui.err)
 
 
 def _review(plan: Plan, profile: Profile, features: Features, host: RealHost, folder: str) -> int:
@@ -119,7 +131,7 @@ def _review(plan: Plan, profile: Profile, features: Features, host: RealHost, fo
         )
     for text in told(kept):
         ui.note(text)
-    return _tell(plan, outcome, features)
+    return _tell(plan, outcome, features, folder)
 
 
 def _copying(files: int, source: str) -> None:
@@ -128,7 +140,7 @@ def _copying(files: int, source: str) -> None:
     ui.note(f"copying `{source}`: {files} files so far")
 
 
-def _tell(plan: Plan, outcome: Outcome, features: Features) -> int:
+def _tell(plan: Plan, outcome: Outcome, features: Features, folder: str) -> int:
     from inner import ui
 
     if outcome.reason == "setup":
@@ -151,6 +163,7 @@ def _tell(plan: Plan, outcome: Outcome, features: Features) -> int:
     if outcome.lost:
         ui.warning(f"output was lost: {outcome.lost}")
     if plan.summary:
-        how = f"killed by signal {outcome.signal}" if outcome.reason == "signal" else f"exit status {outcome.status}"
-        ui.note(f"`{plan.command[0]}` ended with {how} after {outcome.duration:.1f} s")
+        _receipt(folder)
+    elif plan.terminal == "private" and os.path.isdir(folder):
+        ui.note(f"run {folder.rpartition('/')[2]} has ended: `inner log show` tells what it did")
     return outcome.status

@@ -98,7 +98,7 @@ def ask(
     try:
         os.write(given, message(modules, data))
         os.lseek(given, 0, os.SEEK_SET)
-        outcome = session.run(asked, profile, features, host, folder=folder, warn=warn, stdio=(given, told, said))
+        outcome = session.run(asked, profile, features, host, folder=folder, warn=warn, stdio=(given, told, said), record=False)
         text, talk = (os.pread(fd, MOST, 0) for fd in (told, said))
     finally:
         for fd in (given, told, said):

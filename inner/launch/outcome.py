@@ -34,6 +34,10 @@ class Outcome:
     started: bool = True
     stderr: str = ""
     child_pid: int = 0  # pid 1 of the box, as the host numbers it
+    memory: int = 0  # bytes at most, as far as that was counted
+    processes: int = 0  # at most
+    oom: int = 0  # processes that the kernel ended because the limit of memory was reached
+    log_lost: str = ""  # why the log of the output is not complete
     lost: str = ""  # why output could not be delivered: "standard output: no space left on device"
 
 

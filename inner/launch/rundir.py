@@ -1,7 +1,7 @@
-"""A private folder per run, below the state folder: copies and shadows live there while the run does.
+"""A private folder per run, `runs/ID` below the state folder: its record, and copies and shadows while it lives.
 
-Each holds a lock file that its run keeps locked (flock(2): the kernel lets go when the process ends, however it ends), so
-that the next run can tell what was left behind by a kill and remove it.
+Each living run keeps a file `live/ID` locked (flock(2): the kernel lets go when the process ends, however it ends), so that the
+next run can tell what was left behind by a kill, and give it back. Only those files are looked at: records may be many.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LOCK = "lock"
+KEPT = frozenset(("record", "output"))  # inner.records: what stays of a run
 
 
 def name(state: str) -> HostPath:
@@ -34,46 +35,109 @@ def prepare(*folders: str) -> None:
             continue  # whoever needs it says so
 
 
-def create(path: str) -> int:
-    """Make the folder `path` (`name`), mode 0700; the descriptor that is returned keeps it locked."""
-    runs = path.rpartition("/")[0]
+def live(path: str) -> str:
+    """The file that the run of the folder `path` keeps locked."""
+    runs, _, number = path.rpartition("/")
+    return f"{runs.rpartition('/')[0]}/live/{number}"
+
+
+def begin(path: str) -> int:
+    """Make the folder `path` (`name`) of a run, mode 0700; the descriptor that is returned keeps the run alive for others."""
+    runs, lock = path.rpartition("/")[0], live(path)
+    state = runs.rpartition("/")[0]
     try:
-        os.makedirs(runs, mode=0o700, exist_ok=True)
-        for folder in (runs.rpartition("/")[0], runs):
+        for folder in (state, runs, f"{state}/live"):
+            if not os.path.isdir(folder):
+                os.makedirs(folder, mode=0o700, exist_ok=True)
+            _ours(folder)
+        while True:
+            fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if os.fstat(fd).st_nlink:
+                break
+            os.close(fd)  # somebody who sweeps was between our two calls
+        try:
+            os.mkdir(path, 0o700)
+        except OSError:
+            os.unlink(lock)
+            os.close(fd)
+            raise
+    except OSError as problem:
+        raise _unmade(problem, runs) from None
+    return fd
+
+
+def create(path: str) -> int:
+    """Make a folder `path` that is no run's, mode 0700; the descriptor that is returned keeps `LOCK` in it locked."""
+    parent = path.rpartition("/")[0]
+    try:
+        os.makedirs(parent, mode=0o700, exist_ok=True)
+        for folder in (parent.rpartition("/")[0], parent):
             _ours(folder)
         os.mkdir(path, 0o700)
         fd = os.open(f"{path}/{LOCK}", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as problem:
-        raise RunError(
-            f"cannot make a folder for this run: {problem.strerror}",
-            where=runs,
-            hint="is the disk full, or the folder somebody else's?",
-        ) from None
+        raise _unmade(problem, parent) from None
     return fd
+
+
+def _unmade(problem: OSError, where: str) -> RunError:
+    hint = "is the disk full, or the folder somebody else's?"
+    return RunError(f"cannot make a folder for this run: {(problem.strerror or '').lower()}", where=where, hint=hint)
 
 
 def _ours(folder: str) -> None:
     info = os.lstat(folder)
-    if info.st_uid != os.getuid() or info.st_mode & 0o022 or os.path.islink(folder):
+    if info.st_uid != os.getuid() or info.st_mode & 0o022 or info.st_mode & 0o170000 != 0o040000:
         raise RunError(
             f"`{folder}` can be written by others", hint=f"`chmod go-w {folder}`, or have it back: `chown $USER {folder}`"
         )
 
 
-def sweep(state: str, recover: Callable[[str], None] | None = None) -> int:
-    """Remove the folders of runs that are gone; `recover` is called for each first. Returns how many there were."""
-    runs, removed = f"{state}/runs", 0
+def finish(path: str) -> None:
+    """The run is over: only what is kept of it stays."""
+    kept = False
+    for entry in _entries(path):
+        if entry.name in KEPT and entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_size:
+            kept = True
+        elif entry.is_dir(follow_symlinks=False):
+            remove(entry.path)
+        else:
+            _try(os.unlink, entry.path)
+    if not kept:
+        _try(os.rmdir, path)
+    _try(os.unlink, live(path))
+
+
+def alive(path: str) -> bool:
+    """Whether the run of this folder still runs."""
     try:
-        names = os.listdir(runs)
+        fd = os.open(live(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def sweep(state: str, recover: Callable[[str], None] | None = None) -> int:
+    """Give back what runs that are gone have left; `recover` is called with the folder of each first. Returns how many."""
+    swept = 0
+    try:
+        names = os.listdir(f"{state}/live")
     except OSError:
         return 0
     for name in names:
-        path = f"{runs}/{name}"
+        path = f"{state}/runs/{name}"
         try:
-            fd = os.open(f"{path}/{LOCK}", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            fd = os.open(live(path), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
-            continue  # just being made, or none of ours
+            continue  # just finished, or none of ours
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -81,11 +145,24 @@ def sweep(state: str, recover: Callable[[str], None] | None = None) -> int:
         else:
             if recover is not None:
                 recover(path)
-            remove(path)
-            removed += 1
+            finish(path)
+            swept += 1
         finally:
             os.close(fd)
-    return removed
+    return swept
+
+
+def rotate(state: str, keep: int) -> int:
+    """Throw away the oldest records beyond `keep`, never that of a living run. Returns how many went."""
+    try:
+        names = os.listdir(f"{state}/runs")
+    except OSError:
+        return 0
+    old = sorted(names, reverse=True)[keep:]  # an ID begins with its time
+    gone = [path for name in old if not alive(path := f"{state}/runs/{name}")]
+    for path in gone:
+        remove(path)
+    return len(gone)
 
 
 def remove(path: str) -> None:

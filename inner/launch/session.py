@@ -1,6 +1,6 @@
 """One run from its plan to its outcome: what it acquires on the host, in order, and gives back in reverse, whatever happens.
 
-    folder -> copies -> mount points -> network -> bubblewrap
+    folder and record -> copies -> mount points -> network -> bubblewrap
 
 Each is a module of its own; this one only knows the order. `rundir.sweep` does the second half for runs that were killed.
 """
@@ -12,6 +12,7 @@ import os
 from inner import bwrap, seccomp
 from inner.frozen import TYPE_CHECKING
 from inner.launch import copies, rundir, scaffold, supervisor
+from inner.launch.account import Account
 from inner.launch.undo import Undo
 
 if TYPE_CHECKING:
@@ -35,30 +36,36 @@ def run(
     progress: Callable[[int, str], None] | None = None,
     enter: Callable[[], None] | None = None,
     stdio: tuple[int, int, int] = (0, 1, 2),
+    record: bool = True,
 ) -> Outcome:
     """Start the box, stay until it has ended. `folder` is the run's own (`rundir.name`); `warn` gets what the user should know,
-    one line each; `progress(files, source)` is called while something large is copied. Raises RunError and its kin.
+    one line each; `progress(files, source)` is called while something large is copied; without `record` nothing
+    is kept of it. Raises RunError and its kin.
     """
     for text in (*plan.notices, *bwrap.limitations(plan, features)):
         warn(text)
+    decided = plan  # as it is recorded: without anybody's login
     if plan.private:
         from inner.launch import login
 
         plan = login.fill(plan, host, warn)
     words = bwrap.words(plan, features, env=host.env, filter=seccomp.filter_of(plan, os.uname().machine))
     rundir.sweep(folder.rpartition("/runs/")[0], recover)
-    with Undo() as undo:
-        lock = rundir.create(folder)
-        undo.later(os.close, lock)
-        undo.later(rundir.remove, folder)
+    with Undo() as undo, Account(decided, host.env, folder, undo, warn, kept=record) as account:
         copies.make(plan.copies, progress)
         if plan.private:
             undo.later(login.give_back, folder, warn)
             login.place(plan, folder)
         scaffold.note(folder, plan.scaffolding)
         undo.later(scaffold.remove, folder)
-        network = _network(plan, profile, host, folder, undo)
-        return supervisor.run(
+        network = _network(plan, profile, host, account.record.fd, undo)
+
+        def started(pid: int) -> None:
+            account.started(pid)
+            if network is not None:
+                network(pid)
+
+        outcome = supervisor.run(
             features.path,
             words,
             plan.command,
@@ -66,10 +73,13 @@ def run(
             timeout=plan.timeout,
             clipboard=plan.clipboard,
             setuid=features.setuid,
-            on_started=network,
             enter=enter,
             stdio=stdio,
+            on_started=started,
+            log=account.log,
         )
+        account.ended(outcome)
+        return outcome
 
 
 def recover(folder: str) -> None:
@@ -81,14 +91,12 @@ def recover(folder: str) -> None:
         login.give_back(folder)
 
 
-def _network(plan: Plan, profile: Profile, host: Host, folder: str, undo: Undo) -> Callable[[int], object] | None:
-    """With an allowlist: the egress process, and what gives the box its network before it runs anything."""
+def _network(plan: Plan, profile: Profile, host: Host, record: int, undo: Undo) -> Callable[[int], object] | None:
+    """With an allowlist: the egress process, and what gives the box its network before it runs anything. `record` gets its events."""
     if plan.network.mode != "allowlist":
         return None
     from inner.egress.start import prepare
 
-    record = os.open(f"{folder}/network", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    undo.later(os.close, record)
     egress = prepare(plan.network, host, credentials=profile.credentials, origins=profile.origins, event_fd=record)
     undo.later(egress.close)
     return egress.attach

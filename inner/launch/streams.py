@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from inner.launch.pty import Terminal
 
 FIONREAD = 0x541B
+LOG_MOST = 64 << 20  # bytes: what a box writes must not fill the disk
+LOG_FULL = b"\n[inner: the rest has not been kept]\n"
 NAMES = ("standard input", "standard output", "standard error")
 
 
@@ -28,6 +30,8 @@ class Streams:
     def __init__(self, made: fds.Descriptors, *, log: int, clipboard: bool, held: Callable[[], bool]) -> None:
         self.made = made
         self.log = log
+        self.log_left = LOG_MOST
+        self.log_lost = ""
         self.clipboard = clipboard
         self.held = held
         self.stdio = [-1, -1, -1]
@@ -118,11 +122,18 @@ class Streams:
         return self._logged if self.log >= 0 else None
 
     def _logged(self, data: bytes) -> None:
+        if self.log < 0:
+            return
         try:
+            if len(data) > self.log_left:
+                os.write(self.log, data[: self.log_left] + LOG_FULL)
+                self.log, self.log_lost = -1, "it is larger than a log may be"
+                return
+            self.log_left -= len(data)
             while data:
                 data = data[os.write(self.log, data) :]
-        except OSError:
-            self.log = -1
+        except OSError as problem:
+            self.log, self.log_lost = -1, (problem.strerror or "").lower()
 
     # --- after the end ----------------------------------------------------------------------------------------------------
 

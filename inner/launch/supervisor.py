@@ -359,7 +359,8 @@ class Supervisor:
             self.streams.discard()
         self.streams.release()
         self._drain()
-        return replace(verdict, lost="; ".join(pump.lost for pump in self.streams.pumps if pump.lost))
+        lost = "; ".join(pump.lost for pump in self.streams.pumps if pump.lost)
+        return replace(verdict, lost=lost, log_lost=self.streams.log_lost)
 
     def _sweep(self) -> bool:
         """Ends what is left of the box. Returns whether its command had been forked: then pid 1 is ours to reap (outcome)."""

@@ -18,6 +18,7 @@ from inner.plan.environment import environment
 from inner.plan.hide import Secrets
 from inner.plan.identity import git
 from inner.plan.model import MIB, Bind, Copy, Data, Namespaces, Network, Overlay, Plan, Private, Tmpfs
+from inner.plan.output import REQUIRE, output_log
 from inner.plan.project import refuse_writable, workdir
 from inner.plan.review import kept_apart
 from inner.plan.shims import Shims
@@ -166,7 +167,8 @@ def build(
         clipboard=box.sandbox.clipboard,
         timeout=profile.output.timeout_seconds,
         summary=profile.output.summary,
-        log=profile.output.log,
+        log=output_log(profile, box.run_dir, box.path),
+        require=box.sandbox.require,
         copies=tuple(box.copies),
         private=tuple(box.private),
         agents=tuple(one.NAME for one in box.agents),
@@ -186,10 +188,9 @@ def refuse_unbuilt(profile: Profile) -> None:
             hint="copy it without that line",
         )
     cases = (
-        (bool(sandbox.require), "requirements", "sandbox.require", "leave the key out"),
+        (bool(set(sandbox.require) - set(REQUIRE)), "such a requirement", "sandbox.require", f"one of: {', '.join(REQUIRE)}"),
         (any(x is not None for x in (sandbox.limits.memory, sandbox.limits.cpu, sandbox.limits.pids)), "resource limits", "sandbox.limits", "leave the limits out"),
         (bool(sandbox.cgroup_manager), "a cgroup manager", "sandbox.cgroup_manager", "leave the key out"),
-        (bool(profile.output.log), "a log of the output", "output.log", "redirect it: `inner run ... 2>&1 | tee FILE`"),
         (not sandbox.pid_namespace, "a shared pid namespace", "sandbox.pid_namespace", "leave the key out"),
         ("session-bus" in sandbox.allow or "systemd-user" in sandbox.allow, "a filtered session bus", "sandbox.allow", "leave the key out"),
     )  # fmt: skip

@@ -194,7 +194,8 @@ class Plan:
     clipboard: bool = False  # the box's terminal may set it (OSC 52)
     timeout: float = 0  # seconds, 0 for none
     summary: bool = False
-    log: str = ""
+    log: str = ""  # the file that gets all output
+    require: tuple[str, ...] = ()  # what the run is refused without
     copies: tuple[Copy, ...] = ()
     private: tuple[Private, ...] = ()
     agents: tuple[str, ...] = ()  # by name

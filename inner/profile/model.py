@@ -110,7 +110,7 @@ class Output:
     """`[output]`: `timeout_seconds` 0 means no time limit."""
 
     summary: bool = False
-    log: str = ""
+    log: str = ""  # a path, or "auto": in `log_dir`, or with the record of the run
     timeout_seconds: float = 0
 
 
@@ -188,6 +188,8 @@ class Profile:
     checks: tuple[CustomCheck, ...] = ()
     origins: Mapping[str, Origin] = {}
     layers: tuple[Origin, ...] = ()  # every file that took part, lowest first
+    log_dir: str = ""  # settings that a run needs
+    keep_runs: int = 100
     notices: tuple[str, ...] = ()  # what an untrusted layer asked for and did not get, and the like
 
     def origin(self, key: str) -> Origin:

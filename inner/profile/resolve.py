@@ -6,7 +6,7 @@ The slow half of a run's start, and the only one that reads profile files: what 
 from __future__ import annotations
 
 from inner.errors import ConfigError, InnerError
-from inner.frozen import TYPE_CHECKING, frozen
+from inner.frozen import TYPE_CHECKING, frozen, replace
 from inner.origin import INNER
 from inner.profile import flags
 from inner.profile.find import Shelf
@@ -59,7 +59,8 @@ def resolve(request: Request, settings: Settings, host: Host, downloads: Iterabl
     if not request.entrypoint:
         _refuse_other_command(folded.refused, found.name)
     taking_part = tuple(layer.origin for layer in layers if layer.patch or layer in found.layers)
-    return profile(found.name, folded, layers=_unique(taking_part), notices=(*settings.notices, *_notices(folded.refused)))
+    merged = profile(found.name, folded, layers=_unique(taking_part), notices=(*settings.notices, *_notices(folded.refused)))
+    return replace(merged, log_dir=settings.log_dir, keep_runs=settings.keep_runs)
 
 
 def available(settings: Settings, host: Host) -> tuple[Entry, ...]:

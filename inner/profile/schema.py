@@ -88,11 +88,15 @@ class EntrypointPart(Part):
     history: Annotated[Any, Listing(values.text)] = ()
 
 
+def _log(value: object) -> object:
+    return {True: "auto", False: ""}[value] if isinstance(value, bool) else value
+
+
 class OutputPart(Part):
     """`[output]`."""
 
     summary: bool = False
-    log: Text = ""
+    log: Annotated[Text, BeforeValidator(_log)] = ""  # a path, or "auto", which `true` means too
     timeout_seconds: Annotated[float, Field(ge=0, lt=1 << 31)] = 0
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.box
 
 def test_a_folder_is_private_and_stays_while_its_run_lives(tmp_path):
     path = rundir.name(str(tmp_path / "state"))
-    fd = rundir.create(path)
+    fd = rundir.begin(path)
     assert os.stat(path).st_mode & 0o777 == 0o700
     other = subprocess.run(
         [sys.executable, "-c", f"from inner.launch import rundir; print(rundir.sweep({str(tmp_path / 'state')!r}))"],
@@ -32,7 +32,7 @@ def test_a_folder_is_private_and_stays_while_its_run_lives(tmp_path):
 
 def test_what_a_kill_left_is_recovered_before_it_is_removed(tmp_path):
     path = rundir.name(str(tmp_path))
-    fd = rundir.create(path)
+    fd = rundir.begin(path)
     (tmp_path / "runs" / os.path.basename(path) / "data").write_text("kept")
     os.close(fd)
     seen = []
@@ -44,7 +44,7 @@ def test_a_folder_that_others_can_write_is_refused(tmp_path):
     (tmp_path / "state").mkdir()
     (tmp_path / "state").chmod(0o777)
     with pytest.raises(RunError, match="written by others"):
-        rundir.create(rundir.name(str(tmp_path / "state")))
+        rundir.begin(rundir.name(str(tmp_path / "state")))
 
 
 def test_a_tree_of_any_depth_and_mode_is_removed_and_links_are_not_followed(tmp_path):
@@ -96,6 +96,6 @@ def test_a_copy_that_cannot_be_made_says_so(tmp_path):
 
 def test_the_lock_is_not_inherited_by_programs(tmp_path):
     path = rundir.name(str(tmp_path))
-    fd = rundir.create(path)
+    fd = rundir.begin(path)
     assert fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
     os.close(fd)

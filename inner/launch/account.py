@@ -1,0 +1,129 @@
+"""What a run leaves behind for its user: a folder with its record, and its output where that was asked for.
+
+A run that needs none of it goes on without, with a warning, when the disk is full or the state folder cannot be written; one
+that does (`require = ["record"]`, a log, or something of its own in the folder) is refused before anything starts.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from inner.errors import RunError
+from inner.frozen import TYPE_CHECKING
+from inner.launch import rundir
+from inner.paths import covers
+from inner.records.write import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from inner.launch.outcome import Outcome
+    from inner.launch.undo import Undo
+    from inner.plan.model import Plan
+
+
+class Account:
+    """The record of one run. `log` is where output goes (-1: nowhere)."""
+
+    def __init__(
+        self, plan: Plan, env: Mapping[str, str], folder: str, undo: Undo, warn: Callable[[str], None], *, kept: bool = True
+    ) -> None:
+        self.plan, self.env, self.folder = plan, env, folder
+        self.undo, self.warn, self.kept = undo, warn, kept
+        self.record = Record()
+        self.log = -1
+        self._planned = False
+
+    def __enter__(self) -> Account:
+        """Make the folder, the record in state `starting`, and the log. Raises RunError where the run cannot do without."""
+        undo = self.undo
+        try:
+            undo.later(os.close, rundir.begin(self.folder))
+            undo.later(rundir.finish, self.folder)
+            if not self.kept:
+                return self
+            self.record = Record(self.folder)
+            undo.later(self.record.close)
+            self.record.starting(self.plan)
+            if self.record.lost:
+                raise RunError(
+                    f"cannot write the record of this run: {self.record.lost}", where=self.folder, hint="`df -h` tells"
+                )
+        except OSError as problem:
+            self._without(RunError(f"cannot make the record of this run: {problem.strerror}", where=self.folder))
+        except RunError as problem:
+            self._without(problem)
+        if self.plan.log:
+            self.log = _open_log(self.plan)
+            undo.later(os.close, self.log)
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """What came to nothing says why."""
+        if error is not None:
+            self._plan()
+            self.record.failed(error)
+        if self.record.lost:
+            self.warn(f"the record of this run is not complete: {self.record.lost}")
+
+    def _without(self, problem: RunError) -> None:
+        needs = self._needs()
+        if needs:
+            hint = problem.hint or "make room, or the folder writable: `inner log clean --older-than 7`"
+            raise RunError(f"{problem.message}, and {needs}", hint=hint, where=problem.where) from None
+        self.warn(f"this run has no record: {problem.message}")
+
+    def _needs(self) -> str:
+        plan = self.plan
+        if "record" in plan.require:
+            return "this profile requires one"
+        inside = [path for path in (plan.log, *(getattr(mount, "src", "") for mount in plan.mounts)) if path]
+        if plan.copies or plan.private or any(covers(self.folder, path) for path in inside):
+            return "this run keeps files there"
+        return "it notes there what has to be removed afterwards" if plan.scaffolding else ""
+
+    def started(self, pid: int) -> None:
+        """Pid 1 of the box is there, and has run nothing yet: bubblewrap is busy, so that this costs the start no time."""
+        self._plan()
+        self.record.write("started", pid=pid)
+
+    def _plan(self) -> None:
+        if not self._planned:
+            self._planned = True
+            self.record.planned(self.plan, self.env, self.folder)
+
+    def ended(self, outcome: Outcome) -> None:
+        """It is over, in whatever way."""
+        self._plan()
+        self.record.ended(outcome)
+        if outcome.log_lost:
+            self.warn(f"the log of this run is not complete: {outcome.log_lost}")
+
+
+def _open_log(plan: Plan) -> int:
+    """The file that gets the output, for appending: what is there stays. Below the project no symbolic link is followed: a
+    repository can bring one along."""
+    path = plan.log
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    folder, _, name = path.rpartition("/")
+    try:
+        if covers(plan.project, path):
+            from inner.launch.syscall import open_path
+
+            at = open_path(folder or "/")
+        else:
+            at = os.open(folder or "/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fd = os.open(name, flags, 0o600, dir_fd=at)
+        finally:
+            os.close(at)
+    except OSError as problem:
+        raise RunError(
+            f"cannot write the log `{path}`: {problem.strerror}", where=path, hint="`mkdir -p` its folder, or name another one"
+        ) from None
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode) or (covers(plan.project, path) and found.st_nlink > 1):
+        os.close(fd)
+        raise RunError(f"the log `{path}` is not a plain file", where=path, hint="name another one")
+    return fd

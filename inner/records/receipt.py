@@ -1,0 +1,172 @@
+"""What a run did, on one screen: from its record alone, so that it says the same at the end of a run and a month later.
+
+Pure: events in, lines out. Text that came from outside is not escaped here but where it is printed.
+"""
+
+from __future__ import annotations
+
+from inner.frozen import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from inner.records.read import Run
+
+MOST_LINES = 12  # of one kind
+
+
+def why(run: Run) -> str:
+    """Why it ended, in a few words."""
+    end = run.end
+    if run.state in ("starting", "running"):
+        return run.state
+    if run.state == "killed":
+        return "inner was killed, and the box with it"
+    reason, oom = end.get("reason"), int(end.get("oom", 0))
+    by = next((e for e in run.events if e["event"] == "stop"), None)
+    if reason == "timeout":
+        return f"its time was up after {float(run.plan.get('timeout', 0)):g} s"
+    if by is not None and reason == "signal":
+        return "stopped by `inner stop`"
+    if oom and (reason == "signal" or end.get("status")):
+        return "out of memory: the kernel ended a process when the limit was reached"
+    if reason == "signal":
+        return f"killed by {signal_name(int(end.get('signal', 0)))}"
+    if reason == "exit":
+        return f"exit status {end.get('status')}"
+    what = {"setup": "the box could not be made", "not-found": "the command is not there in the box",
+            "not-executable": "the command cannot be executed"}  # fmt: skip
+    return what.get(str(reason), "") or str(end.get("message") or "it could not be started")
+
+
+def signal_name(number: int) -> str:
+    """`SIGTERM` for 15."""
+    import signal
+
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def amount(number: float) -> str:
+    """Bytes for people: 1.5G."""
+    unit = 0
+    while number >= 1024 and unit < 4:
+        number, unit = number / 1024, unit + 1
+    return f"{number:.3g}{('', 'K', 'M', 'G', 'T')[unit]}"
+
+
+def span(seconds: float) -> str:
+    """A duration for people: 3.2 s, 4 min 10 s, 2 h 5 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def hosts(run: Run) -> dict[str, tuple[dict[str, int], dict[str, str]]]:
+    """What the network did: {"allow": ..., "deny": ...}, each (host:port -> number of connections, host:port -> reason)."""
+    found: dict[str, tuple[dict[str, int], dict[str, str]]] = {"allow": ({}, {}), "deny": ({}, {})}
+    for event in run.events:
+        if event["event"] not in ("connect", "dns"):
+            continue
+        verdict = event.get("verdict")
+        if verdict == "deny" or (verdict == "allow" and event["event"] == "connect"):
+            name = str(event.get("host", ""))
+            port = event.get("port")
+            key = f"{name}:{port}" if port and event["event"] == "connect" else name
+            count, reason = found[str(verdict)]
+            count[key] = count.get(key, 0) + 1
+            reason.setdefault(key, str(event.get("reason", "")))
+    return found
+
+
+def data(run: Run) -> dict[str, Any]:
+    """The receipt as plain data, for `--json`."""
+    end, plan, contacted = run.end, run.plan, hosts(run)
+    return {
+        "id": run.id,
+        "state": run.state,
+        "why": why(run),
+        "profile": run.start.get("profile"),
+        "project": run.start.get("project"),
+        "command": plan.get("command"),
+        "layers": plan.get("layers"),
+        "plan": plan.get("digest"),
+        "network": plan.get("network"),
+        "began": run.began,
+        **{key: end.get(key) for key in ("status", "reason", "signal", "seconds", "memory", "processes", "oom")},
+        "limits": run.first("limits") or None,
+        "hosts": [{"host": host, "connections": count} for host, count in contacted["allow"][0].items()],
+        "denied": [
+            {"host": host, "times": count, "reason": contacted["deny"][1][host]} for host, count in contacted["deny"][0].items()
+        ],
+        "changes": run.first("changes").get("changes"),
+        "output": run.output or None,
+    }
+
+
+def lines(run: Run) -> list[tuple[str, str]]:
+    """(label, text) for a screen; the label of a line that continues is empty."""
+    end, plan = run.end, run.plan
+    rows = [("run", f"{run.id}  profile {run.start.get('profile', '?')}")]
+    if plan.get("command"):
+        rows.append(("command", " ".join(map(str, plan["command"]))))
+    rows.append(("ended" if run.state in ("ended", "killed") else "state", why(run)))
+    if "seconds" in end:
+        rows.append(("took", span(float(end["seconds"]))))
+    used = []
+    if end.get("memory"):
+        used.append(f"memory {amount(float(end['memory']))} at most")
+    if end.get("processes"):
+        used.append(f"{end['processes']} processes at most")
+    if used:
+        rows.append(("used", ", ".join(used)))
+    if end.get("oom"):
+        limit = run.first("limits").get("memory")
+        rows.append(
+            ("memory", f"the limit{f' of {amount(limit)}' if limit else ''} was reached, and {end['oom']} processes ended for it")
+        )
+        rows.append(("", "to allow more: `inner run --limit-memory SIZE`"))
+    if run.first("limits").get("missing"):
+        rows.append(
+            ("limits", f"not enforced: {', '.join(run.first('limits')['missing'])} ({run.first('limits').get('reason', '')})")
+        )
+    rows += _network(run)
+    rows += _changes(run)
+    if end.get("lost"):
+        rows.append(("lost", f"output could not be delivered: {end['lost']}"))
+    if run.output:
+        rows.append(("output", f"`inner log show {run.id} --output`"))
+    return rows
+
+
+def _network(run: Run) -> list[tuple[str, str]]:
+    contacted = hosts(run)
+    rows = []
+    for verdict, label in (("allow", "contacted"), ("deny", "denied")):
+        count, reason = contacted[verdict]
+        for at, (host, times) in enumerate(sorted(count.items(), key=lambda item: -item[1])):
+            if at == MOST_LINES:
+                rows.append(("", f"and {len(count) - at} more"))
+                break
+            often = f", {times} times" if times > 1 else ""
+            text = f"{host}{often}" if verdict == "allow" else f"{host}: {reason[host]}{often}"
+            rows.append((label if at == 0 else "", text))
+    denied = next(iter(contacted["deny"][0]), "")
+    if denied:
+        rows.append(("", f"to allow it: `inner run --allow-host {denied.removesuffix(':443')}`"))
+    return rows
+
+
+def _changes(run: Run) -> list[tuple[str, str]]:
+    """What changed in the project, by kind: `{"kind": [path, ...]}` of an event `changes`."""
+    changes = run.first("changes").get("changes")
+    rows = []
+    for kind, paths in changes.items() if isinstance(changes, dict) else ():
+        shown = ", ".join(map(str, paths[:MOST_LINES])) + (
+            f" and {len(paths) - MOST_LINES} more" if len(paths) > MOST_LINES else ""
+        )
+        rows.append((str(kind), shown))
+    return rows

@@ -1,0 +1,293 @@
+"""Runs leave a record: what is in it, what is not, and what happens when inner is killed or the disk is full."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import time
+
+import pytest
+from program import INNER, inner
+
+pytestmark = pytest.mark.box
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A home and a project of their own; `home.state` is inner's state folder."""
+    (tmp_path / "project").mkdir()
+    for name in ("STATE", "CONFIG", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path
+
+
+def folders(home):
+    return sorted((home / "state/inner/runs").iterdir()) if (home / "state/inner/runs").is_dir() else []
+
+
+def live(home):
+    return os.listdir(home / "state/inner/live")
+
+
+def events(folder):
+    return [json.loads(line) for line in (folder / "record").read_text().splitlines()]
+
+
+def gone(pid):
+    """No such process, or one that only waits to be reaped (by an init that may take its time)."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(") ")[2].startswith("Z")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def profile(home, text, name="p"):
+    path = home / f"{name}.toml"
+    path.write_text(f'schema_version = "1"\nname = "{name}"\nextends = "shell"\n{text}')
+    return str(path)
+
+
+@contextlib.contextmanager
+def started(*words, **more):
+    """`inner` in the background, gone at the end whatever happens."""
+    run = subprocess.Popen([*INNER, *words], **{"stdin": subprocess.DEVNULL, **more})
+    try:
+        yield run
+    finally:
+        run.kill()
+        run.wait()
+
+
+def wait(for_it, seconds=20):
+    until = time.monotonic() + seconds
+    while not (found := for_it()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return found
+
+
+def test_a_record_tells_a_run_from_start_to_end(home):
+    assert inner("run", "--", "sh", "-c", "exit 3").returncode == 3
+    [folder] = folders(home)
+    lines = events(folder)
+    assert [line["event"] for line in lines if line["event"] != "limits"] == ["starting", "plan", "started", "ended"]
+    plan = next(line for line in lines if line["event"] == "plan")
+    assert plan["command"] == ["sh", "-c", "exit 3"]
+    assert "HOME" in plan["env"]
+    assert (lines[-1]["status"], lines[-1]["reason"]) == (3, "exit")
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "record").stat().st_mode & 0o777 == 0o600
+    assert live(home) == []
+
+
+def test_no_value_of_the_environment_and_no_token_of_the_command_line_is_kept(home, monkeypatch):
+    monkeypatch.setenv("MY_TOKEN", "CANARY-of-the-environment")
+    path = profile(
+        home, '[env]\npassthrough = ["MY_TOKEN"]\nset = { PIN_SECRET = "CANARY-of-the-profile" }\n[output]\nlog = true\n'
+    )
+    done = inner(
+        "run", "-p", path, "--", "sh", "-c", "test -n $MY_TOKEN", "x", "CANARY-of-the-environment", "ghp_CANARYabcdefghijklm"
+    )
+    assert done.returncode == 0, done.stderr
+    kept = b"".join(file.read_bytes() for folder in folders(home) for file in folder.iterdir())
+    assert b"MY_TOKEN" in kept
+    assert b"CANARY" not in kept
+
+
+def test_a_start_that_fails_is_recorded(home):
+    (home / "project/script").write_text("#!/nosuch/interpreter\n")
+    (home / "project/script").chmod(0o755)
+    assert inner("run", "--", "./script").returncode == 127
+    [folder] = folders(home)
+    assert events(folder)[-1]["reason"] == "not-found"
+    assert live(home) == []
+    assert "the command is not there in the box" in inner("log", "show").stdout
+
+
+def test_output_is_kept_whole_and_shown_without_its_escapes(home):
+    path = profile(home, "[output]\nlog = true\n")
+    assert (
+        inner(
+            "run",
+            "-p",
+            path,
+            "--",
+            "sh",
+            "-c",
+            r"printf '\033]0;owned\007one\n'; echo two >&2; echo key ghp_abcdefghijklmnop1234",
+        ).returncode
+        == 0
+    )
+    [folder] = folders(home)
+    kept = (folder / "output").read_bytes()
+    assert b"\x1b]0;owned\x07one" in kept
+    assert b"two\n" in kept
+    shown = inner("log", "show", "--output").stdout
+    assert "\\x1b]0;owned\\x07one\n" in shown
+    assert "two\n" in shown
+    assert "ghp_" not in shown
+    assert "\x1b" not in shown
+
+
+def test_a_log_of_ones_own_is_added_to(home):
+    (home / "logs").mkdir()
+    (home / "logs/run.log").write_text("before\n")
+    path = profile(home, f'[output]\nlog = "{home}/logs/run.log"\n')
+    assert inner("run", "-p", path, "--", "echo", "hello").returncode == 0
+    assert (home / "logs/run.log").read_text() == "before\nhello\n"
+
+
+@pytest.mark.parametrize("where", ["link/file.log", "file.log"])
+def test_a_log_below_the_project_follows_no_link(home, where):
+    (home / "outside").mkdir()
+    (home / "outside/file.log").write_text("mine\n")
+    (home / "project/link").symlink_to(home / "outside")
+    (home / "project/file.log").symlink_to(home / "outside/file.log")
+    path = profile(home, f'[output]\nlog = "${{workdir}}/{where}"\n')
+    done = inner("run", "-p", path, "--", "echo", "hello")
+    assert done.returncode == 125
+    assert "cannot write the log" in done.stderr
+    assert (home / "outside/file.log").read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("moment", ["starting", "running"])
+def test_a_run_whose_inner_is_killed_is_shown_as_killed_and_leaves_nothing(home, moment):
+    with started("run", "--", "sleep", "1000") as run:
+        if moment == "running":
+            wait(lambda: folders(home) and "started" in {e["event"] for e in events(folders(home)[0])})
+            box = next(e["pid"] for e in events(folders(home)[0]) if e["event"] == "started")
+        else:
+            wait(lambda: folders(home) and (folders(home)[0] / "record").exists())
+            box = 0
+        run.kill()
+        run.wait()
+    assert "killed" in inner("log", "list").stdout
+    if box:
+        wait(lambda: gone(box))
+    assert inner("run", "--", "true").returncode == 0
+    assert live(home) == []  # the next run has given back what was left
+    assert [e["state"] for e in json.loads(inner("log", "list", "--json").stdout)["data"]] == ["ended", "killed"]
+
+
+def test_twenty_runs_side_by_side_have_a_record_each(home):
+    runs = [subprocess.Popen([*INNER, "run", "--", "sh", "-c", f"exit {n}"], stdin=subprocess.DEVNULL) for n in range(20)]
+    assert [run.wait(120) for run in runs] == list(range(20))
+    assert sorted(events(folder)[-1]["status"] for folder in folders(home)) == list(range(20))
+    assert live(home) == []
+
+
+def test_old_records_go_by_number(home):
+    (home / "config/inner").mkdir(parents=True)
+    (home / "config/inner/config.toml").write_text("keep_runs = 2\n")
+    for n in range(4):
+        assert inner("run", "--", "sh", "-c", f"exit {n}").returncode == n
+    assert len(folders(home)) == 2
+    (home / "config/inner/config.toml").write_text("keep_runs = 0\n")
+    assert inner("run", "--", "true").returncode == 0
+    assert folders(home) == []
+
+
+def test_clean_removes_what_was_asked_for_and_nothing_that_lives(home):
+    inner("run", "--", "true")
+    [old] = folders(home)
+    with started("run", "--", "sleep", "1000") as run:
+        new = wait(lambda: [f for f in folders(home) if f != old and "started" in {e["event"] for e in events(f)}])
+        assert inner("log", "clean").returncode == 2
+        assert inner("log", "clean", "--older-than", "1").stderr == "inner: 0 records removed\n"
+        assert inner("log", "clean", "--all", "--dry-run").stdout == old.name + "\n"
+        assert inner("log", "clean", "--all").returncode == 0
+        assert folders(home) == new
+        run.terminate()
+        run.wait(20)
+    assert events(new[0])[-1]["signal"] == 15
+
+
+def test_ids_can_be_abbreviated(home):
+    inner("run", "--", "true")
+    inner("run", "--", "false")
+    first, second = sorted(
+        (folder.name for folder in folders(home)), key=lambda name: events(home / "state/inner/runs" / name)[-1]["status"]
+    )
+    assert first in inner("log", "show", first.rpartition("-")[2]).stdout
+    assert second in inner("log", "show").stdout  # the newest
+    several = inner("log", "show", first[:8])
+    assert (several.returncode, "2 runs match" in several.stderr) == (2, True)
+    assert inner("log", "show", "nosuch").returncode == 2
+    assert inner("log", "show", "../../etc").returncode == 2
+
+
+# --- no room, no right ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shut(home):
+    """A state folder that cannot be written: a file stands where it should be."""
+    (home / "state").write_text("")
+    return home
+
+
+def test_without_a_state_folder_a_run_goes_on_with_a_warning(shut):
+    done = inner("run", "--", "echo", "hello")
+    assert (done.returncode, done.stdout) == (0, "hello\n")
+    assert "warning: this run has no record" in done.stderr
+
+
+def test_a_run_that_requires_its_record_is_refused_without(shut):
+    done = inner("run", "-p", profile(shut, '[sandbox]\nrequire = ["record"]\n'), "--", "echo", "hello")
+    assert (done.returncode, done.stdout) == (125, "")
+    assert "this profile requires one" in done.stderr
+    assert "hint: " in done.stderr
+
+
+def test_a_run_that_keeps_its_output_there_is_refused_without(shut):
+    done = inner("run", "-p", profile(shut, "[output]\nlog = true\n"), "--", "echo", "hello")
+    assert (done.returncode, done.stdout) == (125, "")
+
+
+def test_an_unknown_requirement_is_refused(home):
+    done = inner("run", "-p", profile(home, '[sandbox]\nrequire = ["miracles"]\n'), "--", "true")
+    assert done.returncode == 125
+    assert "hint: one of: limits, record" in done.stderr
+
+
+def on_a_small_disk(home, before, *words):
+    """`inner` with its state on a file system of three pages, in a mount namespace of its own."""
+    (home / "state").mkdir()
+    script = f'mount -t tmpfs -o size=12k small "$XDG_STATE_HOME" && {before}; "$@"; status=$?; cp -r "$XDG_STATE_HOME" "$XDG_STATE_HOME.after"; exit $status'
+    start = ["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", *INNER, *words]
+    done = subprocess.run(start, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
+    (home / "state").rmdir()
+    (home / "state.after").rename(home / "state")
+    return done
+
+
+def test_a_disk_that_fills_up_ends_no_run(home):
+    done = on_a_small_disk(home, "true", "run", "-p", profile(home, "[output]\nlog = true\n"), "--", "seq", "100000")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "100000"), done.stderr
+    assert "warning: the log of this run is not complete: no space left on device" in done.stderr
+    [folder] = folders(home)
+    assert 0 < (folder / "output").stat().st_size <= 8192
+    assert events(folder)[-1]["status"] == 0
+    assert live(home) == []
+
+
+def test_a_full_disk_is_told_and_leaves_no_empty_record(home):
+    fill = 'mkdir -p "$XDG_STATE_HOME/inner/runs" "$XDG_STATE_HOME/inner/live"; chmod 700 "$XDG_STATE_HOME"/inner "$XDG_STATE_HOME"/inner/*; cat /dev/zero > "$XDG_STATE_HOME/ballast" 2>/dev/null'
+    done = on_a_small_disk(home, fill, "run", "--", "echo", "hello")
+    assert (done.returncode, done.stdout) == (0, "hello\n")
+    assert "warning: this run has no record: " in done.stderr
+    assert "no space left on device" in done.stderr
+    assert folders(home) == []
+    assert live(home) == []
+
+
+def test_a_full_disk_refuses_a_run_that_requires_its_record(home):
+    fill = 'mkdir -p "$XDG_STATE_HOME/inner"; chmod 700 "$XDG_STATE_HOME/inner"; cat /dev/zero > "$XDG_STATE_HOME/ballast" 2>/dev/null'
+    done = on_a_small_disk(home, fill, "run", "-p", profile(home, '[sandbox]\nrequire = ["record"]\n'), "--", "echo", "hello")
+    assert (done.returncode, done.stdout) == (125, "")
+    assert "and this profile requires one" in done.stderr
+    assert folders(home) == []
