@@ -46,13 +46,16 @@ def add(app: typer.Typer) -> None:
         workdir: str = typer.Option("", "--workdir", "-w", metavar="PATH", help="Folder to work in (default: the current one)."),
         everything: bool = typer.Option(False, "--all", help="Check every profile that can be used."),
         suggest: bool = typer.Option(False, "--suggest", help="Print a profile, as TOML, that mends what failed."),
+        attack: bool = typer.Option(False, "--attack", help="Try to break out, and say what held."),
         as_json: bool = typer.Option(False, "--json", help="As JSON."),
         no_project: bool = typer.Option(False, "--no-project", help="Ignore the project's own .inner.toml."),
     ) -> None:
         def work() -> int:
             if everything and profile:
                 raise UsageError("one profile and all of them contradict each other", hint="`inner verify --all`, or `-p NAME`")
-            return verify(profile, workdir, everything=everything, suggest=suggest, as_json=as_json, no_project=no_project)
+            return verify(
+                profile, workdir, everything=everything, suggest=suggest, attack=attack, as_json=as_json, no_project=no_project
+            )
 
         raise typer.Exit(guard(lambda: _status(work)))
 
@@ -66,7 +69,7 @@ def _status(work: Callable[[], int]) -> int:
         raise
 
 
-def verify(name: str, workdir: str, *, everything: bool, suggest: bool, as_json: bool, no_project: bool) -> int:
+def verify(name: str, workdir: str, *, everything: bool, suggest: bool, attack: bool, as_json: bool, no_project: bool) -> int:
     """Status 1 when a check fails."""
     from inner import ui
     from inner.host import RealHost
@@ -76,6 +79,10 @@ def verify(name: str, workdir: str, *, everything: bool, suggest: bool, as_json:
     host = RealHost(dict(os.environ))
     settings = load(host, workdir=workdir, no_project=no_project)
     features = probe(host.env)
+    if attack:
+        from inner.commands.attack import attacks
+
+        return attacks(name, workdir, settings, features, host, as_json=as_json)
     if everything:
         return _all(workdir, settings, features, host, suggest=suggest, as_json=as_json)
     subject, folder = subject_of(name, workdir, settings, host)

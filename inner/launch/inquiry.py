@@ -33,13 +33,17 @@ MOST = 8 * 1024 * 1024  # bytes of answers
 # -I: nothing of the project or the environment is imported; -S: no site-packages, where anybody's .pth files are.
 FLAGS = ("-I", "-S", "-B", "-c")
 LOADER = """\
-import json, sys
+import json, sys, types
 given = json.load(sys.stdin)
-space = {"__name__": "inside"}
 for name, text in given["sources"]:
-    exec(compile(text, name, "exec"), space)
-json.dump(space["answer"](given["data"]), sys.stdout)
+    sys.modules[name] = module = types.ModuleType(name)
+    exec(compile(text, name, "exec"), module.__dict__)
+    parent, _, last = name.rpartition(".")
+    setattr(sys.modules.setdefault(parent, types.ModuleType(parent)), last, module)
+json.dump(module.answer(given["data"]), sys.stdout)
 """
+PROBE = ("probe",)
+ATTACK = ("attempt", "attempts_files", "attempts_kernel", "attempts_reach", "attack")
 
 
 def interpreter(plan: Plan, table: MountTable, host: Host) -> str:
@@ -75,7 +79,7 @@ def command(python: str) -> tuple[str, ...]:
 
 def message(modules: Sequence[str], data: object) -> bytes:
     """What the loader reads: programs of `inner.inside`, in order, and their data."""
-    sources = [(name, (pkgutil.get_data("inner.inside", f"{name}.py") or b"").decode()) for name in modules]
+    sources = [(f"inner.inside.{name}", (pkgutil.get_data("inner.inside", f"{name}.py") or b"").decode()) for name in modules]
     return json.dumps({"sources": sources, "data": data}).encode("ascii")
 
 

@@ -64,6 +64,7 @@ HOST_RO_MASKED = (
     "/etc/gshadow-",
     "/etc/sudoers",
     "/etc/machine-id",
+    "/var/lib/dbus/machine-id",
     "/etc/krb5.keytab",
 )
 

@@ -1,0 +1,197 @@
+"""`inner verify --attack`: in the box every attempt is stopped; where nothing stops it, the same attempt succeeds."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from asked import World, listening
+
+from inner.checks.attacks import BROKEN, GRANTS, HELD, NAMES, OPEN, judge
+from inner.commands.attack import attacked, layout
+from inner.launch import inquiry
+from inner.launch.canaries import canaries, variables
+from inner.settings import load
+
+pytestmark = pytest.mark.box
+
+PROJECT = (*(name for name in NAMES if name.startswith("git-")), "envrc", "mcp-json", "vscode", "inner-toml")
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = World(tmp_path)
+    (world.home / ".ssh").mkdir()
+    (world.home / ".ssh/id_rsa").write_text("s3cret")
+    world.env["SSH_AUTH_SOCK"] = str(world.home / "agent.sock")
+    for place in ("hooks", "objects", "refs"):
+        (world.project / ".git" / place).mkdir(parents=True)
+    (world.project / ".git/HEAD").write_text("ref: refs/heads/main\n")
+    (world.project / ".git/config").write_text("[core]\n")
+    with listening(world.home / "agent.sock"):
+        yield world
+
+
+def states(world, text=""):
+    host = world.host
+    report, _ = attacked(world.profile(text), "", load(host), world.features, host)
+    return {outcome.name: outcome.state for outcome in report.outcomes}, report
+
+
+def tree(place):
+    return sorted(str(path.relative_to(place)) for path in Path(place).rglob("*"))
+
+
+def test_there_are_many_in_every_group(world):
+    _, report = states(world)
+    groups = {outcome.group for outcome in report.outcomes}
+    assert len(report.outcomes) >= 80
+    assert groups == {
+        "files", "git and project", "descriptors", "sockets", "processes", "terminal", "kernel interfaces", "network", "environment",
+        "privileges",
+    }  # fmt: skip
+
+
+def test_in_the_box_every_attempt_is_stopped_and_nothing_is_left_behind(world):
+    before = tree(world.project), [path for path in tree(world.home) if not path.startswith((".local", ".cache"))]
+    found, report = states(world)
+    assert {name for name, state in found.items() if state != HELD} - set(PROJECT) == set(), report
+    assert (tree(world.project), [path for path in tree(world.home) if not path.startswith((".local", ".cache"))]) == before
+    assert os.listdir(world.home / ".local/state/inner") == ["runs"]
+
+
+# --- where nothing stops them ---------------------------------------------------------------------------------------------
+
+
+def _number(path, otherwise):
+    return int(Path(path).read_text()) if Path(path).exists() else otherwise
+
+
+def _speaks(family, kind):
+    try:
+        socket.socket(family, kind).close()
+    except OSError:
+        return False
+    return True
+
+
+# What this very machine forbids everybody, so that no open box shows it either.
+FORBIDDEN = {
+    "kernel-log": _number("/proc/sys/kernel/dmesg_restrict", 0) != 0 and os.getuid() != 0,
+    "performance": _number("/proc/sys/kernel/perf_event_paranoid", -1) > 2 and os.getuid() != 0,
+    "io-uring": _number("/proc/sys/kernel/io_uring_disabled", 0) != 0,
+    "type-in": _number("/proc/sys/dev/tty/legacy_tiocsti", 1) == 0,
+    "type-in-upper-bits": _number("/proc/sys/dev/tty/legacy_tiocsti", 1) == 0,
+    "proc-keys": not Path("/proc/keys").exists(),
+    "machine-id": not (Path("/etc/machine-id").exists() and Path("/etc/machine-id").stat().st_size),
+    "kernel-ciphers": not _speaks(38, socket.SOCK_SEQPACKET),
+    "vsock": not _speaks(40, socket.SOCK_STREAM),
+    "devices": not any(os.access(path, os.R_OK | os.W_OK) for path in ("/dev/fuse", "/dev/net/tun", "/dev/kvm", "/dev/vsock")),
+}
+
+
+def _session(master):
+    """The terminal at the other end becomes the controlling one."""
+    import fcntl
+    import termios
+
+    def become():
+        os.setsid()
+        fcntl.ioctl(os.open(os.ttyname(master), os.O_RDWR), termios.TIOCSCTTY, 0)
+
+    return become
+
+
+def _open(world, laid, wrap, left_out=(), **facts):
+    """The attempts in a process that is not kept from anything, inside of `wrap`; which of them succeed."""
+    subject, _ = world.subject()
+    given, told = world.place / "given", world.place / "told"
+    given.write_bytes(inquiry.message(inquiry.ATTACK, {**laid.facts, **facts, "left_out": left_out}))
+    _, side = os.openpty()
+    with given.open("rb") as source, told.open("wb") as sink:
+        subprocess.run(
+            [*wrap, sys.executable, "-I", "-S", "-B", "-c", inquiry.LOADER], stdin=source, stdout=sink, cwd=world.project, timeout=120,
+            env={**world.env, **variables(laid.facts)}, close_fds=False, preexec_fn=_session(side), check=True,
+        )  # fmt: skip
+    answers = json.loads(told.read_bytes())
+    return {o.name for o in judge(subject, answers, laid.saw) if o.state == BROKEN and o.name in answers}, answers
+
+
+def test_without_a_box_and_in_an_open_one_the_same_attempts_succeed(world, tmp_path):
+    place = world.home / ".local/state/inner/canaries"
+    place.mkdir(parents=True)
+    hiding = tmp_path / "hiding"
+    hiding.mkdir()
+    subject, _ = world.subject()
+    broken, seen = set(), {}
+    bwrap = [
+        str(world.features.path), "--dev-bind", "/", "/", "--ro-bind", "/usr", "/usr", "--tmpfs", str(hiding), "--unshare-user",
+        "--unshare-uts", "--unshare-pid", "--proc", "/proc", "--cap-add", "ALL",
+    ]  # fmt: skip
+    for name, wrap, facts in (("none", [], {"left_out": ("privileges",)}), ("open", bwrap, {"masks": [str(hiding)]})):
+        (place / name).mkdir()
+        with canaries(str(place / name), project=str(world.project), home=str(world.home), **layout(subject)) as laid:
+            found, answers = _open(world, laid, wrap, **facts)
+        broken |= found
+        seen[name] = answers
+    stopped = {name: [seen[box].get(name) for box in seen] for name in set(NAMES) - broken}
+    assert set(stopped) == {name for name, forbidden in FORBIDDEN.items() if forbidden}, stopped
+
+
+# --- what a profile opens -------------------------------------------------------------------------------------------------
+
+LINES = {
+    'network_mode = "full"': '[sandbox]\nnetwork_mode = "full"',
+    'seccomp = "off"': '[sandbox]\nseccomp = "off"',
+    'allow = ["nested-user-ns"]': '[sandbox]\nallow = ["nested-user-ns"]',
+    'root = "host-ro"': '[sandbox]\nroot = "host-ro"',
+    "inherit_all = true": "[env]\ninherit_all = true",
+}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_what_the_profile_opens_is_open_and_the_line_is_named(world, line):
+    found, report = states(world, LINES[line])
+    opened = {outcome.name for outcome in report.outcomes if outcome.state == OPEN}
+    assert opened, report
+    assert all(line in outcome.text for outcome in report.outcomes if outcome.state == OPEN and outcome.name not in PROJECT)
+    assert opened <= next(set(names) for names, text, _ in GRANTS if text == line)
+    assert {name for name, state in found.items() if state == BROKEN} <= set(PROJECT)
+
+
+def test_answers_of_a_lying_box_remove_nothing_of_the_users(world, tmp_path):
+    place = world.home / ".local/state/inner/canaries"
+    place.mkdir(parents=True)
+    (world.project / ".envrc").write_text("")
+    (world.project / "empty").mkdir()
+    (world.project / "notes").write_text("mine")
+    (tmp_path / "outside").write_text("")
+    (world.project / ".vscode").symlink_to(tmp_path)
+    with canaries(str(place), project=str(world.project), home=str(world.home)) as laid:
+        for path in (
+            world.project / ".envrc",
+            world.project / "notes",
+            tmp_path / "outside",
+            world.project / ".vscode" / "outside",
+        ):
+            assert not laid.saw(f"file {path}")
+            assert path.exists()
+        for evidence in ("signal 12", "datagram", "terminal", "end of it", "", "file ", "file /etc/passwd", "folder /"):
+            assert not laid.saw(evidence)
+    assert {name for name in NAMES if judge(world.subject()[0], {}, lambda _: False)[NAMES.index(name)].state != BROKEN} == set()
+
+
+def test_the_command_says_what_held_and_fails_when_something_did_not(world):
+    done = subprocess.run(
+        [sys.executable, "-m", "inner", "verify", "--attack", "-p", world.profile(), "--json"], cwd=world.project, capture_output=True,
+        timeout=120, env={**os.environ, **world.env, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    data = json.loads(done.stdout)
+    assert (data["schema"], data["kind"]) == (1, "attack")
+    assert done.returncode == (1 if data["data"]["broken"] else 0)
+    assert len(data["data"]["outcomes"]) == len(NAMES)
