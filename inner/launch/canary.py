@@ -71,9 +71,10 @@ def serve(token: bytes, servers: list[socket.socket], datagrams: socket.socket, 
     """Answer whoever comes. Closing standard input ends it, when all that came before has been told."""
     ended = False
     while True:
-        ready: list[Any] = select.select(
-            [*servers, datagrams, terminal, *([] if ended else [0])], [], [], 0.1 if ended else None
-        )[0]
+        sources: list[Any] = [*servers, datagrams, terminal]
+        if not ended:
+            sources.append(0)
+        ready, _, _ = select.select(sources, NOTHING, NOTHING, 0.1 if ended else None)
         if ended and not ready:
             return
         for one in ready:
