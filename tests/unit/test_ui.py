@@ -1,3 +1,5 @@
+import json
+
 from inner import ui
 from inner.plan.model import BoxPath, Mask
 
@@ -42,3 +44,25 @@ def test_records_become_json_objects_with_their_type():
             "origin": {"type": "origin", "source": "inner", "file": "", "line": 0},
         }
     ]
+
+
+def test_a_table_is_aligned_escaped_and_without_trailing_spaces(capfd):
+    ui.table([["a", "b\x1b", ""], ["long name", "c", "last"]], ["NAME", "X", "Y"])
+    assert capfd.readouterr().out == "NAME       X      Y\na          b\\x1b\nlong name  c      last\n"
+    ui.table([])
+    ui.table([], ["NAME"])
+    assert capfd.readouterr().out == "NAME\n"
+
+
+def test_lines_of_ours_stay_lines_and_theirs_do_not(capfd):
+    ui.warning("first\nsecond\r")
+    ui.note("x")
+    assert capfd.readouterr().err == "warning: first\n       second\\r\ninner: x\n"
+
+
+def test_json_is_ascii_and_says_its_schema(capfd):
+    ui.json("thing", {"a": b"\xff", "b": (1, None), "c": frozenset("ba"), "d": "\u202e"})
+    assert json.loads(out := capfd.readouterr().out) == {
+        "schema": 1, "kind": "thing", "data": {"a": "\\xff", "b": [1, None], "c": ["a", "b"], "d": "\u202e"},
+    }  # fmt: skip
+    assert out.isascii()
