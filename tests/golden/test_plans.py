@@ -74,10 +74,12 @@ def show(host: Facts, request: Request, tmp: Path) -> str:
             )
             + "\n"
         )
+    own = ("mounts", "env", "notices", "layers", "profile")  # shown below, or as the layers
+    defaults = vars(type(plan))
     lines = [
         f"{name:<12} {_plain(getattr(plan, name))}"
         for name in fields(plan)
-        if name not in ("mounts", "env", "notices", "layers", "profile")
+        if name not in own and (name not in defaults or getattr(plan, name) != defaults[name])
     ]
     lines += [f"layer        {_origin(layer)}" for layer in plan.layers]
     lines += ["", *(_mount(mount) for mount in plan.mounts), ""]
