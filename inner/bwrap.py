@@ -137,7 +137,7 @@ def _box(plan: Plan, features: Features) -> Iterator[Operation]:
     for mount, under in _placed(plan.mounts):
         yield from _mount(mount, under, features)
     # Last, and the deepest first: until here mount points are made in them.
-    closed = [m for m in plan.mounts if isinstance(m, Dev) or (isinstance(m, Tmpfs) and m.mode == "ro")]
+    closed = [m for m in plan.mounts if isinstance(m, Dev) or (isinstance(m, (Tmpfs, Proc)) and m.mode == "ro")]
     for mount in sorted(closed, key=lambda mount: -len(mount.dest)):
         yield ("--remount-ro", mount.dest)
     yield ("--clearenv",)

@@ -7,7 +7,7 @@ import hashlib
 from inner.checks.model import OK, Check, Verdict, listed
 from inner.frozen import TYPE_CHECKING
 from inner.paths import covers
-from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Tmpfs
+from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Tmpfs
 from inner.plan.mounts import DEV_LINKS, DEVICES, ground
 from inner.profile.layer import Set
 from inner.profile.model import MountSpec
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/boot", "/opt", "/nix/store", "/gnu/store")
 GIT = (".git/hooks", ".git/config")
+# Where the box could write these, by their owner and mode, bubblewrap covers them by itself (bubblewrap.c, SETUP_MOUNT_PROC).
+COVERED = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus")
 
 
 def _at(path: str) -> Question:
@@ -48,17 +50,18 @@ def _mounts(subject: Subject, answers: Sequence[Answer]) -> Verdict:
     planned = {_escaped(mount.dest) for mount in subject.plan.mounts}
     devices = {_escaped(mount.dest) for mount in subject.plan.mounts if isinstance(mount, Dev)}
     binds = [(_escaped(m.dest), m) for m in subject.plan.mounts if isinstance(m, Bind) and m.kind == "dir"]
-    for place in seen:
+    for place, options in seen.items():
         inside = any(covers(dev, place) and place != dev for dev in devices)
         under = any(covers(dest, place) for dest, _ in binds)  # a mount of the host's below a folder that is shown comes along
-        if place not in planned and not inside and not under:
+        covered = place in COVERED and "ro" in options
+        if place not in planned and not inside and not under and not covered:
             wrong.append(f"{place} was not planned")
     return Verdict(listed(wrong)) if wrong else OK
 
 
 def _mode(mount: Mount) -> str:
     """Either `ro` or `rw`, or "" where no mount of its own can be relied on: bubblewrap copies files into memory of the same mode."""
-    if isinstance(mount, (Bind, Tmpfs)):
+    if isinstance(mount, (Bind, Tmpfs, Proc)):
         return mount.mode
     if isinstance(mount, Overlay):
         return "rw"

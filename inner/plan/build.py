@@ -10,7 +10,7 @@ from inner.errors import CannotExecute, CommandNotFound, ConfigError, RunError
 from inner.frozen import TYPE_CHECKING
 from inner.host import Snapshot, kind, realpath, which
 from inner.paths import BoxPath, HostPath, covers, normal
-from inner.plan import mounts
+from inner.plan import mounts, root
 from inner.plan.agent import agents
 from inner.plan.clipboard import display
 from inner.plan.command import command
@@ -97,6 +97,8 @@ def build(
     Raises ConfigError for what the profile cannot mean here, RunError and CommandNotFound for what cannot be done.
     """
     refuse_unbuilt(profile)
+    if host.uid == 0:
+        root.refuse(profile)
     host = Snapshot(host)
     box = Box(profile, request, host, HostPath(run_dir))
     shell = _shell(host)

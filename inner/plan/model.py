@@ -103,6 +103,7 @@ class Proc:
     """A fresh procfs of the box's pid namespace."""
 
     dest: BoxPath = BoxPath("/proc")
+    mode: str = "rw"  # "ro" where the box runs as root outside: then its files would be the box's to write
     why: str = "processes of the box"
     origin: Origin = INNER
 

@@ -210,7 +210,7 @@ class MountTable:
             case Tmpfs():
                 return Seen(place, "dir", mount.mode, none, mount)
             case Proc():
-                return Seen(place, "dir", "rw", none, mount)
+                return Seen(place, "dir", mount.mode, none, mount)
             case Dev():
                 return Seen(place, "dir", "ro", none, mount)
             case _:
@@ -244,9 +244,9 @@ class MountTable:
         if isinstance(under, Proc):
             name = path[len(under.dest) + 1 :]
             if _of_a_process(name):
-                return Seen(path, "other", "rw", own, mount)
+                return Seen(path, "other", under.mode, own, mount)
             found = self._host.lstat("/proc/" + name)
-            return Seen(path, _shape(found.kind), "rw", own, mount) if found is not None else self._absent(path)
+            return Seen(path, _shape(found.kind), under.mode, own, mount) if found is not None else self._absent(path)
         return self._absent(path)
 
 

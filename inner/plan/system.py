@@ -49,9 +49,19 @@ PROC_MASKED = (
     "diskstats",
     "partitions",
 )
-# uid 0 outside owns these files whatever its capabilities are (fs/proc/proc_sysctl.c, test_perm): never writable, never readable.
-PROC_ROOT_MASKED = ("kcore", "kmsg", "kpagecount", "kpageflags", "kpagecgroup", "sysrq-trigger", "latency_stats")
-PROC_ROOT_READONLY = ("sys", "irq", "bus", "fs", "scsi", "acpi", "asound", "driver", "tty")
+# uid 0 outside owns the files of /proc whatever its capabilities are (fs/proc/proc_sysctl.c, test_perm): there it is read-only as a
+# whole, and what others could not have read is hidden.
+PROC_ROOT_MASKED = (
+    "kcore",
+    "kmsg",
+    "kpagecount",
+    "kpageflags",
+    "kpagecgroup",
+    "latency_stats",
+    "pagetypeinfo",
+    "vmallocinfo",
+    "vmcore",
+)
 
 # With `root = "host-ro"` these are replaced by empty folders: other people's files, sockets, logs, mail, backups.
 HOST_RO_EMPTY = ("/home", "/root", "/run", "/var/log", "/var/mail", "/var/spool", "/var/backups", "/var/lib/docker",
@@ -74,7 +84,8 @@ TMP_SIZE, VAR_TMP_SIZE, HOME_SIZE, RUN_SIZE, ROOT_SIZE = 1024 * MIB, 256 * MIB, 
 def system(host: Host, *, root: str, user: str, uid: int, gid: int, home: str, shell: str, network: str) -> tuple[Mount, ...]:
     """The mounts every box has, parents before children. `network` decides which resolver files there are."""
     mounts: list[Mount] = list(_minimal(host) if root == "minimal" else _host_ro(host))
-    mounts += [Proc(), Dev()]
+    proc = Proc(mode="ro", why="processes of the box; kernel parameters belong to root") if host.uid == 0 else Proc()
+    mounts += [proc, Dev()]
     mounts += _proc_masks(host)
     mounts += [
         Tmpfs(BoxPath("/tmp"), TMP_SIZE, 0o1777, why="scratch space"),  # noqa: S108 - the box's own
@@ -153,18 +164,11 @@ def _host_ro(host: Host) -> list[Mount]:
 
 def _proc_masks(host: Host) -> list[Mount]:
     names = PROC_MASKED + (PROC_ROOT_MASKED if host.uid == 0 else ())
-    mounts: list[Mount] = [
+    return [
         Mask(BoxPath(f"/proc/{name}"), "file", why="about the machine")
         for name in names
         if (found := host.lstat(f"/proc/{name}")) is not None and (host.uid == 0 or found.mode & 0o004)
     ]
-    if host.uid == 0:
-        mounts += [
-            Bind(HostPath(f"/proc/{name}"), BoxPath(f"/proc/{name}"), why="kernel parameters belong to root")
-            for name in PROC_ROOT_READONLY
-            if kind(host, f"/proc/{name}") == "dir"
-        ]
-    return mounts
 
 
 def _identity(user: str, uid: int, gid: int, home: str, shell: str) -> list[Mount]:

@@ -49,6 +49,9 @@ MISTAKES = {
     "custom:no": '[verify.custom]\nchecks = [{ name = "no", cmd = "false" }]',
 }
 
+if os.getuid() == 0:  # refused before there is a box to look at: test_root_box.py
+    del MISTAKES["seccomp"], MISTAKES["root-minimal"]
+
 
 @pytest.mark.parametrize("check", MISTAKES)
 def test_a_mistake_in_the_profile_fails_its_check_and_no_other(world, check):
@@ -71,13 +74,15 @@ def test_what_is_suggested_mends_it(world, check):
 
 def test_everything_at_once_is_mended_by_one_profile(world):
     world.env |= {"PERL5OPT": "-w", "DEPLOY_TOKEN": "x"}
+    more = 'seccomp = "off"\nroot = "host-ro"\n' if "seccomp" in MISTAKES else ""
     path = world.profile(
-        '[sandbox]\nseccomp = "off"\nhome = "host-ro"\nroot = "host-ro"\n'
+        f'[sandbox]\n{more}home = "host-ro"\n'
         '[env]\ninherit_all = true\npassthrough = ["DEPLOY_TOKEN", "PERL5OPT"]\nset = { MY_SECRET = "x" }'
     )
     subject, folder = world.subject(name=path)
     findings = judge(subject, world.answers(subject, folder))
-    assert {"env-secrets", "env-code", "seccomp", "home-isolated"} <= {f.check for f in findings if f.state == "failed"}
+    expected = {"env-secrets", "env-code", "home-isolated", *({"seccomp"} & MISTAKES.keys())}
+    assert expected <= {f.check for f in findings if f.state == "failed"}
     (world.place / "mended.toml").write_text(profile_text(subject.profile, path, findings))
     assert world.failed(name=str(world.place / "mended.toml")) == set()
 
