@@ -52,11 +52,12 @@ def _nothing(_signum: int, _frame: object) -> None:
 
 
 def fresh() -> None:
-    """In a child, before exec: what Python ignores is not ignored by the command, and nothing is blocked. Handlers are reset by
-    exec itself (execve(2)); what our caller ignored stays so."""
+    """In a child, before exec: what Python ignores is not ignored by the command, and nothing is blocked. What our caller ignored
+    stays so. exec resets handlers (execve(2)), too late for a signal that comes before it: ours would swallow that."""
     _signal.set_wakeup_fd(-1)
-    for signum in PYTHON_IGNORES:
-        _signal.signal(signum, _signal.SIG_DFL)
+    for signum in (*NOTICED, *PYTHON_IGNORES):
+        if signum in PYTHON_IGNORES or _signal.getsignal(signum) is _nothing:
+            _signal.signal(signum, _signal.SIG_DFL)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
 
