@@ -131,56 +131,17 @@ class RealHost:
             os.close(fd)
 
 
-class Snapshot:
-    """A host that is asked everything once: a plan is made of one state of the machine, and a start asks a thousand times."""
-
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        self.env, self.uid, self.gid = host.env, host.uid, host.gid
-        self.home, self.cwd = host.home, host.cwd
-        self.readlink, self.listdir, self.read = host.readlink, host.listdir, host.read
-        self._lstat = host.lstat
-        self._seen: dict[str, Stat | None] = {}
-        self._real: dict[str, HostPath] = {}
-
-    @property
-    def user(self) -> str:
-        return self._host.user
-
-    def lstat(self, path: str) -> Stat | None:
-        try:
-            return self._seen[path]
-        except KeyError:
-            pass
-        parent = path[: path.rfind("/")]
-        found = None if self._seen.get(parent, self) is None else self._lstat(path)
-        self._seen[path] = found
-        return found
-
-    def resolve(self, path: str) -> HostPath:
-        """`realpath` of this host: what is above a path is followed once for all that lies in it."""
-        known = self._real.get(path)
-        if known is None:
-            parent, _, name = path.rpartition("/")
-            if parent and name and name not in (".", ".."):
-                here = f"{self.resolve(parent).rstrip('/')}/{name}"
-                found = self.lstat(here)
-                known = HostPath(here) if found is None or found.kind != "link" else _followed(self, path)
-            else:
-                known = _followed(self, path)
-            self._real[path] = known
-        return known
-
-
 # --- what follows from those four questions -----------------------------------------------------------------------------
 
 
 def realpath(host: Host, path: str) -> HostPath:
     """`path` with every symlink followed; a component that does not exist is kept as it is. 40 links at most (ELOOP)."""
-    return host.resolve(path) if isinstance(host, Snapshot) else _followed(host, path)
+    resolve = getattr(host, "resolve", None)
+    return followed(host, path) if resolve is None else resolve(path)
 
 
-def _followed(host: Host, path: str) -> HostPath:
+def followed(host: Host, path: str) -> HostPath:
+    """`realpath`, component by component."""
     done, todo, links = "", [p for p in path.split("/") if p], 0
     todo.reverse()
     while todo:

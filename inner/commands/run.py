@@ -45,14 +45,14 @@ def run(request: Request) -> int:
     """Resolve, plan, and then show the plan or start it."""
     from inner.launch import rundir
     from inner.launch.features import probe
-    from inner.plan.build import build
+    from inner.plan.store import planned
 
     host = RealHost({name: value for name, value in os.environ.items() if name != AGAIN})
     profile = _profile(request, host)
     terminal = os.isatty(0) and os.isatty(1)
     folder = rundir.name(state_dir(host.env, host.home))
     rundir.prepare(state_dir(host.env, host.home), cache_dir(host.env, host.home))
-    plan = build(profile, request, host, terminal=terminal, args_file=_args_file(request), run_dir=folder)
+    plan = planned(profile, request, host, terminal=terminal, args_file=_args_file(request), run_dir=folder)
     features = probe(host.env, project=plan.project)
     if request.dry_run:
         from inner.commands.dry_run import show
@@ -78,7 +78,7 @@ def _profile(request: Request, host: RealHost) -> Profile:
         return resolve(request, settings, host, documents(request, settings, host))
     from inner.profile.store import resolved
 
-    return resolved(request, host, kept=_again)
+    return resolved(request, host, again=_again)
 
 
 def _args_file(request: Request) -> bytes | None:

@@ -6,12 +6,12 @@ The answer is kept in the cache folder and used again while the file is the same
 from __future__ import annotations
 
 import errno
-import marshal
 import os
 import select
 import stat
 import time
 
+from inner import kept
 from inner.bwrap import OLDEST, Features
 from inner.errors import HostError
 from inner.frozen import TYPE_CHECKING
@@ -54,7 +54,7 @@ def probe(env: Mapping[str, str], *, project: str = "", host: Host | None = None
     if known is None:
         known = _ask(path, host or RealHost(env))
         if cache:
-            _write(cache, (key, *known))
+            kept.save(cache, (key, *known))
     return Features(HostPath(path), known[0], frozenset(known[1]), bool(info.st_mode & stat.S_ISUID))
 
 
@@ -179,46 +179,13 @@ def _wait(child: int, until: float) -> int:
 def _read(path: str, key: tuple[object, ...]) -> tuple[tuple[int, ...], tuple[str, ...]] | None:
     """What was kept of this very file, when it is ours alone; anything else counts as nothing."""
     try:
-        if not _private(os.lstat(path.rpartition("/")[0])):
-            return None
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
+        found, version, flags = kept.load(path)
+    except (TypeError, ValueError):
         return None
-    try:
-        info = os.fstat(fd)
-        if not stat.S_ISREG(info.st_mode) or not _private(info) or info.st_size > MOST_OUTPUT:
-            return None
-        found, version, flags = marshal.loads(os.read(fd, MOST_OUTPUT))  # noqa: S302 - nobody but us could write it
-    except (OSError, ValueError, EOFError, TypeError):
-        return None
-    finally:
-        os.close(fd)
     if found != key or not isinstance(version, tuple) or not isinstance(flags, tuple):
         return None
     whole = all(isinstance(part, int) for part in version) and all(isinstance(flag, str) for flag in flags)
     return (version, flags) if whole and version >= OLDEST else None
-
-
-def _private(info: os.stat_result) -> bool:
-    """Ours, and for nobody else to write."""
-    return info.st_uid == os.getuid() and not info.st_mode & 0o022
-
-
-def _write(path: str, value: tuple[str | int | tuple[object, ...], ...]) -> None:
-    """Keep it; a cache that cannot be written is none."""
-    folder, temporary = path.rpartition("/")[0], f"{path}.{os.getpid()}"
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        if not _private(os.lstat(folder)):
-            return
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(fd, marshal.dumps(value))  # type: ignore[arg-type]
-        finally:
-            os.close(fd)
-        os.rename(temporary, path)
-    except OSError:
-        pass
 
 
 # --- why no box can be made --------------------------------------------------------------------------------------------

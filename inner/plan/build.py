@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from inner.errors import CannotExecute, CommandNotFound, ConfigError, RunError
 from inner.frozen import TYPE_CHECKING
-from inner.host import Snapshot, kind, realpath, which
+from inner.host import kind, realpath, which
 from inner.paths import BoxPath, HostPath, covers, normal
 from inner.plan import mounts, root
 from inner.plan.agent import agents
@@ -99,7 +99,6 @@ def build(
     refuse_unbuilt(profile)
     if host.uid == 0:
         root.refuse(profile)
-    host = Snapshot(host)
     box = Box(profile, request, host, HostPath(run_dir))
     shell = _shell(host)
     line, notices = command(profile, request, shell=shell, args_file=args_file, expand=box.expand)

@@ -165,9 +165,9 @@ def _installed_program(programs: Programs, root: str, shims: str, name: str) -> 
 def _tools(walk: Walk, root: str) -> list[tuple[str, list[str]]]:
     """Tools and their chosen versions, the nearest file first: a variable, the project's files, the user's own."""
     chosen: dict[str, list[str]] = {}
-    for key, value in walk.host.env.items():
+    for key in walk.host.env:
         if key.endswith("_VERSION") and key.startswith(("ASDF_", "MISE_")) and key != "MISE_VERSION":
-            chosen.setdefault(key[5:-8].lower().replace("_", "-"), value.split())
+            chosen.setdefault(key[5:-8].lower().replace("_", "-"), walk.host.env[key].split())
     home, env = walk.home, walk.host.env
     for folder in (walk.host.cwd, *ancestors(walk.host.cwd)):
         for name in ("mise.local.toml", "mise.toml", ".mise.toml", ".config/mise.toml", ".tool-versions"):

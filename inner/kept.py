@@ -1,0 +1,96 @@
+"""Files that keep a result until its causes change: marshalled values in a folder that is ours alone, written by rename.
+
+Whatever is odd about one means that nothing was kept; a value that cannot be written is not kept. What counts as a cause is the
+caller's to say: `state` is how a path looks, to be compared with how it looked.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import stat
+
+from inner.frozen import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+MOST = 1 << 20  # bytes of a value, and of a file that is compared by its content
+SETTLED = 2_000_000_000  # nanoseconds since the last change of a file: what is younger may change once more unseen
+
+
+def load(path: str) -> Any:
+    """The value kept at `path`, None when there is none that only we could have written."""
+    try:
+        if not private(os.lstat(path.rpartition("/")[0])):
+            return None
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode) or not private(info) or info.st_size > MOST:
+            return None
+        return marshal.loads(os.read(fd, MOST))  # noqa: S302 - nobody but us could write it
+    except (OSError, ValueError, EOFError, TypeError):
+        return None
+    finally:
+        os.close(fd)
+
+
+def save(path: str, value: Any, *, entries: int = 0) -> bool:
+    """Keep `value` at `path`, in a folder of at most so many `entries` (0: any number). Whether that worked."""
+    folder, draft = path.rpartition("/")[0], f"{path}.{os.getpid()}"
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        data = marshal.dumps(value)
+        if not private(os.lstat(folder)) or len(data) > MOST:
+            return False
+        if entries:
+            _make_room(folder, entries)
+        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with open(fd, "wb") as file:
+            file.write(data)
+        os.rename(draft, path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _make_room(folder: str, entries: int) -> None:
+    """What was written longest ago goes."""
+    found = list(os.scandir(folder))
+    if len(found) >= entries:
+        for entry in sorted(found, key=lambda one: one.stat(follow_symlinks=False).st_mtime_ns)[: len(found) - entries + 1]:
+            os.unlink(entry.path)
+
+
+def private(info: os.stat_result) -> bool:
+    """Ours, and for nobody else to write."""
+    return info.st_uid == os.geteuid() and not info.st_mode & 0o022
+
+
+def name(value: Any) -> str:
+    """A file name for a key. Two keys may share one: keep the key with the value."""
+    import _imp
+
+    return _imp.source_hash(MOST, marshal.dumps(value, 2)).hex()
+
+
+def content(path: str) -> tuple[object, ...] | None:
+    """What is at a path: mode, owner, where a link leads, and the bytes of a file, also behind a link; None for nothing."""
+    try:
+        info = os.lstat(path)
+        link = os.readlink(path) if stat.S_ISLNK(info.st_mode) else ""
+        if not link and not stat.S_ISREG(info.st_mode):
+            return (info.st_mode, info.st_uid, "", b"")
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except (OSError, ValueError):
+        return None
+    try:
+        behind = os.fstat(fd)
+        return (behind.st_mode, behind.st_uid, link, os.read(fd, MOST) if stat.S_ISREG(behind.st_mode) else b"")
+    except OSError:
+        return None
+    finally:
+        os.close(fd)

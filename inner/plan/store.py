@@ -1,0 +1,153 @@
+"""Plans that were made before, kept with the answers of the host they were made from.
+
+A plan is a pure function of the profile, the request and what the host says. When the same questions have the same answers it
+would be the same plan, so asking them (a few hundred `lstat`) is enough, and what makes plans need not even be imported. A plan
+holds no secret; one that holds the value of a variable which may be one is not kept, nor is one made from what changed a moment ago.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+
+from inner import __version__, kept
+from inner.agents.base import Login
+from inner.frozen import TYPE_CHECKING, fields, replace
+from inner.paths import cache_dir
+from inner.plan import model
+from inner.plan.command import command
+from inner.profile import compiled
+from inner.profile.expand import Expander
+from inner.snapshot import Snapshot, look
+
+if TYPE_CHECKING:
+    from inner.host import Host
+    from inner.plan.model import Plan
+    from inner.profile.model import Profile
+    from inner.request import Request
+
+FORMAT = 1
+ENTRIES = 128
+# What a plan has nothing of but its command line, which is made anew. A field that is not named here is part of the key.
+APART = frozenset(("arg", "args_file", "dry_run", "json", "yes", "words"))
+RUN = "\0run"  # stands for the folder of the run: no path holds a NUL byte
+# Variables whose values may lie in a cache, as far as a plan holds them.
+HARMLESS = frozenset(
+    ("HOME", "PATH", "SHELL", "USER", "LOGNAME", "TERM", "COLORTERM", "TZ", "DISPLAY", "WAYLAND_DISPLAY", "LANG", "LANGUAGE")
+)
+HARMLESS_PREFIXES = ("LC_", "XDG_", "INNER_")
+SHORT = 6  # characters: a shorter value is found in any plan
+
+RECORDS = {
+    **compiled.RECORDS,
+    Login.__name__: Login,
+    **{name: record for name, record in vars(model).items() if isinstance(record, type) and hasattr(record, "__match_args__")},
+}
+
+
+def planned(
+    profile: Profile, request: Request, host: Host, *, terminal: bool, args_file: bytes | None = None, run_dir: str = ""
+) -> Plan:
+    """`plan.build.build`, or what it said before."""
+    if request.env or args_file is not None:
+        return _built(profile, request, host, terminal=terminal, args_file=args_file, run_dir=run_dir)
+    key = _key(profile, request, host, terminal)
+    place = f"{cache_dir(host.env, host.home)}/plans/{kept.name(key)}"
+    known = _find(place, key, host, run_dir)
+    if known is not None:
+        return _with_command(known, profile, request, host)
+    import time
+
+    began, snapshot = time.time_ns(), Snapshot(host)
+    plan = _built(profile, request, snapshot, terminal=terminal, args_file=None, run_dir=run_dir)
+    _keep(place, key, snapshot, plan, request, run_dir, began)
+    return plan
+
+
+def _built(profile: Profile, request: Request, host: Host, *, terminal: bool, args_file: bytes | None, run_dir: str) -> Plan:
+    from inner.plan.build import build
+
+    return build(profile, request, host, terminal=terminal, args_file=args_file, run_dir=run_dir)
+
+
+def _key(profile: Profile, request: Request, host: Host, terminal: bool) -> tuple[object, ...]:
+    return (
+        FORMAT,
+        __version__,
+        os.path.dirname(__file__),
+        (host.uid, host.gid, host.home, host.cwd),
+        terminal,
+        compiled.to_plain(profile),
+        tuple(getattr(request, name) for name in fields(request) if name not in APART),
+        request.words[:1],
+    )
+
+
+def _find(place: str, key: tuple[object, ...], host: Host, run_dir: str) -> Plan | None:
+    try:
+        known, variables, names, paths, moves, plain = kept.load(place)
+        if known != key or (names is not None and names != tuple(sorted(host.env))):
+            return None
+        salt, values = variables
+        if any(_digest(salt, host.env.get(name)) != value for name, value in values):
+            return None
+        if any((name in host.env) is not there for name, there in moves[1]):
+            return None
+        if any(look(path, holds) != seen for path, holds, seen in paths):
+            return None
+        plan: Plan = compiled.from_plain(_moved(plain, RUN, run_dir) if moves[0] else plain, RECORDS)
+    except (TypeError, ValueError):  # nothing kept, or of another shape
+        return None
+    return plan
+
+
+def _keep(
+    place: str, key: tuple[object, ...], snapshot: Snapshot, plan: Plan, request: Request, run_dir: str, began: int
+) -> None:
+    env, salt = snapshot.variables, int.from_bytes(os.urandom(8), "little", signed=True)
+    values = tuple((name, _digest(salt, env.get(name))) for name in sorted(env.valued))
+    there = tuple((name, name in env) for name in sorted(env.named - env.valued))
+    paths = tuple((path, holds, look(path, holds)) for path, holds in snapshot.asked.items())
+    if any(seen and seen[-1] and max(seen[-1][2:]) > began - kept.SETTLED for _, _, seen in paths):  # type: ignore[index]
+        return
+    plain = compiled.to_plain(replace(plan, command=()))
+    data = marshal.dumps(plain)
+    private = [value for name in env.valued if (value := env.get(name)) and not _harmless(name)]
+    if any(len(text) >= SHORT and os.fsencode(text) in data for text in (*private, *request.words[1:], *request.arg)):
+        return
+    mentioned = bool(run_dir) and os.fsencode(run_dir) in data
+    plain = _moved(plain, run_dir, RUN) if mentioned else plain
+    if mentioned and os.fsencode(run_dir) in marshal.dumps(plain):  # type: ignore[arg-type]  # in the content of a file
+        return
+    names = tuple(sorted(env)) if env.listed else None
+    kept.save(place, (key, (salt, values), names, paths, (mentioned, there), plain), entries=ENTRIES)
+
+
+def _harmless(name: str) -> bool:
+    return name in HARMLESS or name.startswith(HARMLESS_PREFIXES)
+
+
+def _digest(salt: int, value: str | None) -> bytes | None:
+    """Enough to tell whether a variable has another value, and not which."""
+    import _imp
+
+    return None if value is None else _imp.source_hash(salt, os.fsencode(value))
+
+
+def _moved(data: object, old: str, new: str) -> object:
+    """`data` with every path below `old` below `new`."""
+    if isinstance(data, str):
+        return new + data[len(old) :] if data == old or data.startswith(old + "/") else data
+    if isinstance(data, tuple):
+        return tuple([_moved(item, old, new) for item in data])
+    return data
+
+
+def _with_command(plan: Plan, profile: Profile, request: Request, host: Host) -> Plan:
+    """With the command line of this run."""
+    shell = next(variable.value or "" for variable in plan.env if variable.name == "SHELL")
+    expander = Expander(
+        env=host.env, home=str(host.home), uid=host.uid, workdir=str(plan.project), workspaces_path=profile.workspaces_path
+    )
+    line, notices = command(profile, request, shell=shell, args_file=None, expand=expander.expand)
+    return replace(plan, command=line, notices=(*plan.notices, *notices))

@@ -1,0 +1,114 @@
+"""A host that is asked everything once, and remembers what: a plan is made of one state of the machine, and the same answers
+make the same plan (`plan.store`).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from inner.frozen import TYPE_CHECKING
+from inner.host import followed
+from inner.paths import HostPath
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from inner.host import Host, Stat
+
+
+class Environment(dict[str, str]):
+    """Variables, and which were asked for. `named` also knows those of which only the existence counted."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        super().__init__(env)
+        self.named: set[str] = set()
+        self.valued: set[str] = set()
+        self.listed = False
+
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        self.valued.add(name)
+        return super().get(name, default)
+
+    def __getitem__(self, name: str) -> str:
+        self.valued.add(name)
+        return super().__getitem__(name)
+
+    def __contains__(self, name: object) -> bool:
+        self.named.add(str(name))
+        return super().__contains__(name)
+
+    def __iter__(self) -> Iterator[str]:
+        self.listed = True
+        return super().__iter__()
+
+
+class Snapshot:
+    """Answers for `host`."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.variables = Environment(dict(host.env))
+        self.env: Mapping[str, str] = self.variables
+        self.uid, self.gid, self.home, self.cwd = host.uid, host.gid, host.home, host.cwd
+        self._lstat = host.lstat
+        self._seen: dict[str, Stat | None] = {}
+        self._real: dict[str, HostPath] = {}
+        self.asked: dict[str, bool] = {}  # path -> whether more than its own entry counted: what a file or a folder holds
+
+    @property
+    def user(self) -> str:
+        return self._host.user
+
+    def lstat(self, path: str) -> Stat | None:
+        try:
+            return self._seen[path]
+        except KeyError:
+            pass
+        if self._seen.get(path[: path.rfind("/")], self) is None:
+            found = None  # nothing is in what is not there
+        else:
+            found = self._lstat(path)
+            self.asked.setdefault(path, False)
+        self._seen[path] = found
+        return found
+
+    def readlink(self, path: str) -> str:
+        self.asked.setdefault(path, False)
+        return self._host.readlink(path)
+
+    def listdir(self, path: str) -> tuple[str, ...]:
+        self.asked[path] = True
+        return self._host.listdir(path)
+
+    def read(self, path: str, limit: int = 65536, offset: int = 0) -> bytes | None:
+        self.asked[path] = True
+        return self._host.read(path, limit, offset)
+
+    def resolve(self, path: str) -> HostPath:
+        """`host.realpath`: what is above a path is followed once for all that lies in it."""
+        known = self._real.get(path)
+        if known is None:
+            parent, _, name = path.rpartition("/")
+            if parent and name and name not in (".", ".."):
+                here = f"{self.resolve(parent).rstrip('/')}/{name}"
+                found = self.lstat(here)
+                known = HostPath(here) if found is None or found.kind != "link" else followed(self, path)
+            else:
+                known = followed(self, path)
+            self._real[path] = known
+        return known
+
+
+def look(path: str, holds: bool) -> tuple[object, ...] | None:
+    """How a path looks: what `lstat` and `readlink` say of it, and with `holds` when it was last changed, also behind a link. A
+    folder's size counts only then: it says how many entries there ever were."""
+    try:
+        info = os.lstat(path)
+        link = os.readlink(path) if stat.S_ISLNK(info.st_mode) else ""
+        behind = os.stat(path) if link and holds else info
+    except (OSError, ValueError):
+        return None
+    size = 0 if stat.S_ISDIR(info.st_mode) else info.st_size
+    when = (behind.st_ino, behind.st_size, behind.st_mtime_ns, behind.st_ctime_ns) if holds else ()
+    return (info.st_mode, info.st_uid, info.st_gid, size, info.st_dev, info.st_ino, link, when)
