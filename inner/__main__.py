@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
+
+sys.path[:] = [place for place in sys.path if place.startswith("/")]  # nothing is imported from where inner is started
 
 
 def main() -> None:
     """Run the command line in `sys.argv` and exit with its status."""
+    from inner import bundle
+
+    gc.disable()  # a start makes many things and no cycles
+    bundled = bundle.use(os.environ)
     from inner import front
 
     request = front.read(sys.argv[1:])
@@ -14,10 +22,13 @@ def main() -> None:
         from inner.cli import application
 
         application()
-    else:
-        from inner.commands.run import main as run
+        return
+    from inner.commands.run import main as run
 
-        sys.exit(run(request))
+    status = run(request)
+    if not bundled and not {"typer", "inner.plan.build"} & sys.modules.keys():  # the modules of a usual start, and no others
+        bundle.make(os.environ)
+    os._exit(status)  # everything is written, and taking the interpreter apart takes a tenth of a start
 
 
 if __name__ == "__main__":

@@ -49,9 +49,13 @@ def save(path: str, value: Any, *, entries: int = 0) -> bool:
         if entries:
             _make_room(folder, entries)
         fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with open(fd, "wb") as file:
-            file.write(data)
-        os.rename(draft, path)
+        try:
+            with open(fd, "wb") as file:
+                file.write(data)
+            os.rename(draft, path)
+        except BaseException:
+            os.unlink(draft)
+            raise
     except (OSError, ValueError):
         return False
     return True

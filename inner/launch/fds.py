@@ -88,13 +88,13 @@ def resolve(words: Iterable[Word], fds: Descriptors, given: Mapping[str, int]) -
 
 def only(passed: Iterable[int]) -> None:
     """In a child: closes every descriptor but 0, 1, 2 and `passed`, and lets those be inherited."""
-    wanted = set(passed)
-    for name in os.listdir("/proc/self/fd"):  # whatever the limit was when they were opened
-        fd = int(name)
-        if fd in wanted:
-            os.set_inheritable(fd, True)
-        elif fd > 2:
-            os.closerange(fd, fd + 1)  # that of the listing itself is closed already: no error for it
+    below = 3
+    for fd in sorted({*passed}):
+        os.closerange(below, fd)
+        os.set_inheritable(fd, True)
+        below = fd + 1
+    last = max(map(int, os.listdir("/proc/self/fd")))  # whatever the limit was when they were opened
+    os.closerange(below, last + 1)
 
 
 def standard() -> None:

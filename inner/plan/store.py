@@ -36,6 +36,7 @@ HARMLESS = frozenset(
     ("HOME", "PATH", "SHELL", "USER", "LOGNAME", "TERM", "COLORTERM", "TZ", "DISPLAY", "WAYLAND_DISPLAY", "LANG", "LANGUAGE")
 )
 HARMLESS_PREFIXES = ("LC_", "XDG_", "INNER_")
+HARMLESS_SUFFIXES = ("_HOME", "_ROOT", "_PREFIX", "_INSTALL", "_ENV")  # where a toolchain lies
 SHORT = 6  # characters: a shorter value is found in any plan
 
 RECORDS = {
@@ -124,7 +125,7 @@ def _keep(
 
 
 def _harmless(name: str) -> bool:
-    return name in HARMLESS or name.startswith(HARMLESS_PREFIXES)
+    return name in HARMLESS or name.startswith(HARMLESS_PREFIXES) or name.endswith(HARMLESS_SUFFIXES)
 
 
 def _digest(salt: int, value: str | None) -> bytes | None:

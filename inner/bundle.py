@@ -1,0 +1,95 @@
+"""The modules of a start in one file: finding fifty files takes longer than running what is in them.
+
+The file lies in the cache, which is ours alone and which no box sees, and holds the code that Python itself compiled of each
+module. It counts only for this interpreter and this installation, and as long as every source is the file that it was.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from inner import __version__, kept
+from inner.frozen import TYPE_CHECKING
+from inner.paths import cache_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import CodeType, ModuleType
+    from typing import Any
+
+Spec: Any = type(__spec__)  # importlib.machinery.ModuleSpec, without importing importlib
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Finder:
+    """A meta path finder and loader (importlib.abc) of the modules in a bundle."""
+
+    def __init__(self, modules: Mapping[str, tuple[str, bool, CodeType]]) -> None:
+        self.modules = modules
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> Any:
+        found = self.modules.get(name)
+        if found is None:
+            return None
+        file, package, _ = found
+        spec = Spec(name, self, origin=file, is_package=package)
+        spec.has_location = True
+        if package:
+            spec.submodule_search_locations = [os.path.dirname(file)]
+        return spec
+
+    def create_module(self, _spec: object) -> None:
+        """The usual kind."""
+        return
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(self.modules[module.__name__][2], module.__dict__)  # noqa: S102 - what an import is
+
+    def get_source(self, name: str) -> str:
+        """For tracebacks."""
+        with open(self.modules[name][0], encoding="utf-8") as file:
+            return file.read()
+
+
+def use(env: Mapping[str, str]) -> bool:
+    """Import from the bundle from now on. False when there is none that still holds."""
+    try:
+        key, states, modules = kept.load(_place(env))
+    except (TypeError, ValueError):
+        return False
+    if key != _key() or any(_state(file) != state for file, state in states):
+        return False
+    sys.meta_path.insert(0, Finder(modules))
+    return True
+
+
+def make(env: Mapping[str, str]) -> None:
+    """Keep the modules of inner that have been imported, for the next start. What changed a moment ago is left for later."""
+    import time
+
+    modules = {
+        name: (str(module.__file__), hasattr(module, "__path__"), module.__loader__.get_code(name))  # type: ignore[union-attr]
+        for name, module in sorted(sys.modules.items())
+        if name.startswith("inner.") and hasattr(module.__loader__, "get_code")
+    }
+    states = tuple((file, _state(file)) for file, _, _ in modules.values())
+    if all(state and max(state[1:]) < time.time_ns() - kept.SETTLED for _, state in states):
+        kept.save(_place(env), (_key(), states, modules))
+
+
+def _place(env: Mapping[str, str]) -> str:
+    home = env.get("HOME", "")
+    return f"{cache_dir(env, home if home.startswith('/') else '/nonexistent')}/modules-{sys.implementation.cache_tag}"
+
+
+def _key() -> tuple[object, ...]:
+    return (__version__, HERE, sys.version, sys.flags.optimize)
+
+
+def _state(file: str) -> tuple[int, int, int] | None:
+    try:
+        info = os.stat(file)
+    except OSError:
+        return None
+    return (info.st_size, info.st_mtime_ns, info.st_ctime_ns)

@@ -1,0 +1,187 @@
+"""What a start costs: which modules it imports, what it keeps for the next one, and that a start from what is kept is the same.
+
+Counts, not milliseconds: those are the business of `nox -s bench`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from program import INNER, ROOT, inner
+
+from inner import kept
+from inner.host import RealHost
+from inner.plan import store
+from inner.plan.build import build
+from inner.profile.model import Entrypoint, Env, Profile, Sandbox
+from inner.request import Request
+
+# Beside inner's own modules a start may import these, which cost nothing or are there anyhow.
+STANDARD = {
+    "__future__", "_blake2", "_collections_abc", "_ctypes", "_imp", "_signal", "_socket", "_stat", "errno", "fcntl", "gc", "genericpath", "marshal", "math",
+    "os", "posix", "posixpath", "pwd", "resource", "select", "stat", "termios", "time",
+}  # fmt: skip
+DEAR = {
+    "argparse", "asyncio", "collections", "contextlib", "ctypes", "dataclasses", "enum", "functools", "inspect", "json", "logging", "pathlib",
+    "pydantic", "pydantic_settings", "re", "shutil", "signal", "socket", "subprocess", "tempfile", "threading", "tomllib", "typer", "typing",
+}  # fmt: skip
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project, and a home of its own."""
+    home, project = tmp_path / "home", tmp_path / "project"
+    for folder in (".cache/inner", ".local/state/inner/runs"):
+        (home / folder).mkdir(parents=True, mode=0o700)
+    project.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr(kept, "SETTLED", -(1 << 62))  # for what runs in this process files are old enough at once
+    return project
+
+
+def imported(project, *words):
+    """Modules that a run imports beyond those of the bare interpreter."""
+
+    def modules(argv):
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-X", "importtime", *argv], capture_output=True, text=True, cwd=project, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+
+    start = ["-c", INNER[-1], "run", *words]
+    return modules(start) - modules(["-c", "import sys"])
+
+
+def test_a_usual_start_imports_little(project):
+    time.sleep(2.1)
+    inner("run", "--", "true", cwd=project)
+    inner("run", "--", "true", cwd=project)
+    found = imported(project, "--", "true")
+    ours = {name for name in found if name.split(".")[0] == "inner"}
+    assert not found & DEAR
+    assert {name.split(".")[0] for name in found - ours} <= STANDARD
+    assert "inner.plan.build" not in ours
+    assert len(ours) <= 62
+
+
+def test_what_is_kept_is_used_and_belongs_to_us(project):
+    time.sleep(2.1)
+    for _ in range(3):
+        assert inner("run", "--", "true", cwd=project).returncode == 0
+    cache = Path(os.environ["HOME"], ".cache/inner")
+    assert {path.name for path in cache.iterdir()} == {"bwrap", "profiles", "plans", f"modules-{sys.implementation.cache_tag}"}
+    for path in (cache, *cache.rglob("*")):
+        assert path.stat().st_mode & 0o077 == 0 or path == cache
+    before = {path: path.stat().st_ino for path in cache.rglob("*") if path.is_file()}
+    assert inner("run", "--", "true", cwd=project).returncode == 0
+    assert before == {path: path.stat().st_ino for path in cache.rglob("*") if path.is_file()}
+
+
+def test_the_box_sees_nothing_of_it(project):
+    for words in ((), ("-p", "shell", "-m", f"{os.environ['HOME']}/.cache:/cache:ro")):
+        done = inner("run", *words, "--", "sh", "-c", "ls -R ~ /cache 2>/dev/null", cwd=project)
+        assert "plans" not in done.stdout
+        assert "modules-" not in done.stdout
+
+
+# --- plans ----------------------------------------------------------------------------------------------------------------
+
+
+TEST = Profile("test")
+
+
+def planned(project, env, profile=TEST, **request):
+    """The plan of a start, that of `build`, and whether the first was kept."""
+    host = RealHost(env, cwd=str(project))
+    words = Request(**request)
+    found = []
+    real, store._built = store._built, lambda *given, **more: found.append(1) or real(*given, **more)
+    try:
+        plan = store.planned(profile, words, host, terminal=False, run_dir="/state/runs/1")
+    finally:
+        store._built = real
+    return plan, build(profile, words, host, terminal=False, run_dir="/state/runs/1"), not found
+
+
+@pytest.fixture
+def env(project):
+    return {"HOME": os.environ["HOME"], "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "TERM": "xterm"}
+
+
+REQUESTS = (
+    {"words": ("true",)},
+    {"words": ("sh", "-c", "a prompt that nobody should keep")},
+    {"words": ("-c", "true")},
+    {"words": ("cat",), "arg": ("one", "two")},
+    {"words": ("ls",), "mount": ("/usr/share:/data:ro",), "block": ("make",)},
+    {"entrypoint": "/usr/bin/env", "words": ("-i", "true")},
+)
+
+
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_a_kept_plan_is_the_plan(project, env, request_):
+    for expected in (False, True):
+        plan, fresh, hit = planned(project, env, **request_)
+        assert plan == fresh
+        assert hit is expected
+
+
+def test_the_words_of_the_command_are_not_kept(project, env):
+    planned(project, env, words=("sh", "-c", "INNERCANARY"))
+    plan, _, hit = planned(project, env, words=("sh", "-c", "another"))
+    assert hit
+    assert plan.command == ("sh", "-c", "another")
+    assert not any(b"INNERCANARY" in path.read_bytes() for path in Path(env["HOME"]).rglob("*") if path.is_file())
+
+
+def test_a_plan_with_a_secret_is_not_kept(project, env):
+    env["TOKEN"] = "INNERCANARY-secret"
+    profile = Profile("test", env=Env(set={"COPY": "$TOKEN"}))
+    for _ in range(2):
+        plan, fresh, hit = planned(project, env, profile, words=("true",))
+        assert (plan, hit) == (fresh, False)
+    assert not any(b"INNERCANARY" in path.read_bytes() for path in Path(env["HOME"]).rglob("*") if path.is_file())
+
+
+def test_a_variable_that_only_passes_may_change_its_value(project, env):
+    profile = Profile("test", env=Env(passthrough=("TOKEN",)))
+    env["TOKEN"] = "INNERCANARY-1"
+    planned(project, env, profile, words=("true",))
+    env["TOKEN"] = "INNERCANARY-2"
+    assert planned(project, env, profile, words=("true",))[2]
+    del env["TOKEN"]
+    plan, fresh, hit = planned(project, env, profile, words=("true",))
+    assert (plan, hit) == (fresh, False)
+    assert not any(b"INNERCANARY" in path.read_bytes() for path in Path(env["HOME"]).rglob("*") if path.is_file())
+
+
+CHANGES = {
+    "a hidden file appears": lambda home, project: (home / ".netrc").write_text(""),
+    "git is set up": lambda home, project: (home / ".gitconfig").write_text("[user]\nname = N\n"),
+    "a program of the home": lambda home, project: ((home / "bin").mkdir(), (home / "bin/true").symlink_to("/usr/bin/false")),
+    "the project becomes a link": lambda home, project: (project.rename(home / "moved"), project.symlink_to(home / "moved")),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_the_host_is_seen(project, env, change):
+    env["PATH"] = f"{env['HOME']}/bin:/usr/bin:/bin"
+    profile = Profile("test", sandbox=Sandbox(home="host-ro"), entrypoint=Entrypoint(workdir=str(project)))
+    for _ in range(2):
+        _, _, hit = planned(project, env, profile, words=("true",))
+    assert hit
+    CHANGES[change](Path(env["HOME"]), project)
+    plan, fresh, hit = planned(project, env, profile, words=("true",))
+    assert plan == fresh
+
+
+def test_the_versions_of_typer_that_are_allowed_are_the_light_ones():
+    """0.29 imports pydantic for every command."""
+    assert re.search(r'"typer>=[\d.]+,<0\.29"', (ROOT / "pyproject.toml").read_text())
