@@ -15,25 +15,22 @@ from inner.frozen import TYPE_CHECKING, fields
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-# Unicode's bidirectional controls can make a line read as another one (CVE-2021-42574).
-_BIDI = frozenset(map(chr, (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029)))
-
 
 def safe(text: object) -> str:
-    """`text` with control characters, direction marks and undecodable bytes written as escapes."""
+    """`text` with everything that does not show as itself written as an escape: control characters, direction marks (they can make a
+    line read as another one, CVE-2021-42574), invisible and unassigned characters, undecodable bytes.
+    """
     text = str(text)
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_escape(char) for char in text)
+    return text if text.isprintable() else "".join(char if char.isprintable() else _escape(char) for char in text)
 
 
 def _escape(char: str) -> str:
     code = ord(char)
     if 0xDC80 <= code <= 0xDCFF:  # a byte that was not UTF-8 (PEP 383)
         return f"\\x{code - 0xDC00:02x}"
-    if code < 0x20 or 0x7F <= code < 0xA0:
+    if code < 0x100:
         return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(char, f"\\x{code:02x}")
-    return f"\\u{code:04x}" if char in _BIDI or 0xD800 <= code < 0xE000 else char
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def out(text: str = "") -> None:

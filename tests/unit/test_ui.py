@@ -66,3 +66,10 @@ def test_json_is_ascii_and_says_its_schema(capfd):
         "schema": 1, "kind": "thing", "data": {"a": "\\xff", "b": [1, None], "c": ["a", "b"], "d": "\u202e"},
     }  # fmt: skip
     assert out.isascii()
+
+
+def test_what_is_escaped_shows_as_itself_and_nothing_else_changes():
+    for code in (*range(0x3000), 0xFEFF, 0xFFFD, 0xE0041, 0x10FFFF, *range(0xD800, 0xE000), 0x1F680):
+        shown = ui.safe(chr(code))
+        assert shown.isprintable()
+        assert shown == chr(code) or (not chr(code).isprintable() and shown.isascii() and shown.startswith("\\"))
