@@ -106,6 +106,24 @@ def test_git_of_the_box_knows_no_token_and_runs_nothing_of_the_users_configurati
     assert "TOKEN" in outside.stdout and "hookspath" in outside.stdout.lower()
 
 
+def test_where_the_home_is_shown_gits_files_are_not(home, tmp_path):
+    (home / "more.inc").write_text("[http]\n\textraHeader = TOKEN\n")
+    with (home / ".gitconfig").open("a") as file:
+        file.write("[include]\n\tpath = more.inc\n")
+    (tmp_path / "project").mkdir()
+    (home / "notes").write_text("shown\n")
+    for root in ("minimal", "host-ro"):
+        (tmp_path / "wide.toml").write_text(
+            f'schema_version = "1"\nextends = "shell"\n[sandbox]\nhome = "host-ro"\nroot = "{root}"\n'
+        )
+        script = "cat ~/notes; git config user.name; cat ~/.gitconfig ~/more.inc; git config --list"
+        done = inner(
+            "run", "-p", "../wide.toml", "--", "sh", "-c", script, cwd=tmp_path / "project", env={**os.environ, "HOME": str(home)}
+        )
+        assert done.stdout.startswith("shown\nA User\n"), done.stderr
+        assert "TOKEN" not in done.stdout
+
+
 def test_the_repositorys_own_identity_wins_as_it_does_outside(work):
     subprocess.run(["git", "init", "-q"], cwd=work.project, check=True)
     subprocess.run(["git", "config", "user.email", "work@example.test"], cwd=work.project, check=True)
