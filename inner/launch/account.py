@@ -18,6 +18,7 @@ from inner.records.write import Record
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from inner.launch.guarding import Guarding
     from inner.launch.outcome import Outcome
     from inner.launch.undo import Undo
     from inner.plan.model import Plan
@@ -81,7 +82,7 @@ class Account:
         inside = [path for path in (plan.log, *(getattr(mount, "src", "") for mount in plan.mounts)) if path]
         if plan.copies or plan.private or any(covers(self.folder, path) for path in inside):
             return "this run keeps files there"
-        return "it notes there what has to be removed afterwards" if plan.scaffolding else ""
+        return "it notes there what has to be removed afterwards" if plan.scaffolding or plan.guard.project else ""
 
     def started(self, pid: int) -> None:
         """Pid 1 of the box is there, and has run nothing yet: bubblewrap is busy, so that this costs the start no time."""
@@ -92,6 +93,22 @@ class Account:
         if not self._planned:
             self._planned = True
             self.record.planned(self.plan, self.env, self.folder)
+
+    def left(self, guard: Guarding) -> None:
+        """What the run left in the project."""
+        found = guard.findings
+        if found is not None:
+            self.record.write(
+                "project",
+                held=[place for place, _ in found.held],
+                set_id=list(found.set_id),
+                links=[place for place, _ in found.links],
+                special=list(found.special),
+                steers=[place for place, _ in found.steers],
+                whole=found.whole,
+                refs=[ref for one in guard.brought for ref in one.updated],
+                kept=[place for one in guard.brought for _, place in one.kept],
+            )
 
     def ended(self, outcome: Outcome) -> None:
         """It is over, in whatever way."""

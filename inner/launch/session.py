@@ -1,6 +1,6 @@
 """One run from its plan to its outcome: what it acquires on the host, in order, and gives back in reverse, whatever happens.
 
-    folder and record -> copies -> mount points -> network -> bubblewrap
+    folder and record -> copies -> the project's guard -> mount points -> network -> bubblewrap
 
 Each is a module of its own; this one only knows the order. `rundir.sweep` does the second half for runs that were killed.
 """
@@ -11,7 +11,7 @@ import os
 
 from inner import bwrap, seccomp
 from inner.frozen import TYPE_CHECKING
-from inner.launch import copies, rundir, scaffold, supervisor
+from inner.launch import copies, guarding, rundir, scaffold, supervisor
 from inner.launch.account import Account
 from inner.launch.undo import Undo
 
@@ -50,12 +50,15 @@ def run(
 
         plan = login.fill(plan, host, warn)
     words = bwrap.words(plan, features, env=host.env, filter=seccomp.filter_of(plan, os.uname().machine))
-    rundir.sweep(folder.rpartition("/runs/")[0], recover)
+    rundir.sweep(folder.rpartition("/runs/")[0], lambda left: recover(left, warn))
     with Undo() as undo, Account(decided, host.env, folder, undo, warn, kept=record) as account:
         copies.make(plan.copies, progress)
         if plan.private:
             undo.later(login.give_back, folder, warn)
             login.place(plan, folder)
+        guard = guarding.Guarding(plan.guard, folder, warn)
+        undo.later(guard.end)
+        guard.begin()
         scaffold.note(folder, plan.scaffolding)
         undo.later(scaffold.remove, folder)
         network = _network(plan, profile, host, account.record.fd, undo)
@@ -78,17 +81,20 @@ def run(
             on_started=started,
             log=account.log,
         )
+        guard.end()
+        account.left(guard)
         account.ended(outcome)
         return outcome
 
 
-def recover(folder: str) -> None:
+def recover(folder: str, warn: Callable[[str], None]) -> None:
     """Undo on the host what the run of `folder` would have undone itself."""
     scaffold.remove(folder)
     if os.path.lexists(f"{folder}/logins"):
         from inner.launch import login
 
         login.give_back(folder)
+    guarding.recover(folder, warn)
 
 
 def _network(plan: Plan, profile: Profile, host: Host, record: int, undo: Undo) -> Callable[[int], object] | None:

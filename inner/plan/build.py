@@ -15,6 +15,7 @@ from inner.plan.agent import agents
 from inner.plan.clipboard import display
 from inner.plan.command import command
 from inner.plan.environment import environment
+from inner.plan.guard import guard
 from inner.plan.hide import Secrets
 from inner.plan.identity import git
 from inner.plan.model import MIB, Bind, Copy, Data, Namespaces, Network, Overlay, Plan, Private, Tmpfs
@@ -24,12 +25,14 @@ from inner.plan.review import kept_apart
 from inner.plan.shims import Shims
 from inner.plan.system import HOME_SIZE, RUN_SIZE, system
 from inner.profile.expand import Expander
+from inner.tools import Tools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inner.agents import Agent
     from inner.host import Host
+    from inner.plan.guard import Guarded
     from inner.plan.model import Mount, Variable
     from inner.profile.model import Origin, Profile
     from inner.request import Request
@@ -121,7 +124,8 @@ def build(
     _profile_mounts(box)
     of_agents = agents(box, line[0], path)
     _project(box)
-    extra = (*of_agents, *_git(box, line[0]))
+    guarded = _guard(box, review=request.review)
+    extra = (*of_agents, *guarded.variables, *_git(box, line[0]))
     path = _shims(box, path)
     extra += _clipboard(box)
     box.mounts, said = kept_apart(box.mounts, box.project, box.run_dir, review=request.review)
@@ -173,7 +177,8 @@ def build(
         copies=tuple(box.copies),
         private=tuple(box.private),
         agents=tuple(one.NAME for one in box.agents),
-        scaffolding=mounts.scaffolding(ordered, host),
+        guard=guarded.guard,
+        scaffolding=tuple(path for path in mounts.scaffolding(ordered, host) if not guarded.guard.makes(path)),
         layers=profile.layers,
         notices=tuple(box.notices),
     )
@@ -316,6 +321,24 @@ def _project(box: Box) -> None:
     if any(isinstance(m, (Bind, Overlay)) and m.dest == BoxPath(box.project) for m in box.mounts):
         return  # the profile mounts the working directory itself, in a mode of its own
     box.mounts.append(Bind(box.project, BoxPath(box.project), "rw", why="working directory"))
+
+
+def _guard(box: Box, *, review: bool) -> Guarded:
+    """What in the project could run code outside later: git's folder, settings of editors and agents; and what is masked."""
+    found = guard(
+        box.profile,
+        box.host,
+        project=box.project,
+        home=box.home,
+        run_dir=realpath(box.host, box.run_dir),
+        mounts=box.mounts,
+        steered=[name for one in box.agents for name in one.PROTECTED],
+        review=review,
+        git=bool(Tools(box.host).find("git")),
+    )
+    box.mounts += found.mounts
+    box.notices += found.notices
+    return found
 
 
 def _git(box: Box, program: str) -> tuple[Variable, ...]:

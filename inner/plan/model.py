@@ -7,7 +7,7 @@ Mounts are applied in order: a later one hides what lies below it. Paths are nor
 from __future__ import annotations
 
 from inner.frozen import TYPE_CHECKING, frozen
-from inner.paths import BoxPath, HostPath
+from inner.paths import BoxPath, HostPath, covers
 from inner.profile.model import INNER, Limits, Origin
 
 if TYPE_CHECKING:
@@ -174,6 +174,52 @@ class Private:
 
 
 @frozen
+class Shadow:
+    """A git folder of the box's own in the place of `gitdir`: `into` is made before the start and read back after the end. `top`
+    is the work tree, `common` has objects and refs, `alternates` is where the box sees objects that exist already, `config` its settings. `part`: the
+    folder below `top` that the box sees, "" for all of it. `hidden`: tracked files, below `top`, that it sees empty or not at
+    all. `exclude`: patterns that git in the box ignores.
+    """
+
+    top: HostPath
+    gitdir: HostPath
+    common: HostPath
+    into: HostPath
+    alternates: tuple[str, ...] = ()
+    config: bytes = b""
+    hash: str = "sha1"
+    part: str = ""
+    hidden: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+@frozen
+class Placeholder:
+    """Something to mount on where a protected name does not exist yet: an empty folder, or a file with `content`."""
+
+    path: HostPath
+    kind: str = "dir"
+    content: bytes = b""
+
+
+@frozen
+class Guard:
+    """What keeps files of a writable `project` ("": none) from running code outside later. `late`: names, relative to it, that are
+    put out of effect when they have appeared during the run. `repositories`: work trees whose `.git` needs no look afterwards.
+    """
+
+    project: HostPath = HostPath("")
+    shadows: tuple[Shadow, ...] = ()
+    placeholders: tuple[Placeholder, ...] = ()
+    late: tuple[str, ...] = ()
+    repositories: tuple[HostPath, ...] = ()
+
+    def makes(self, path: str) -> bool:
+        """Whether `path` is made with the guard, not by bubblewrap: a placeholder, or a part of a copy."""
+        return any(p.path == path for p in self.placeholders) or any(covers(s.into, path) for s in self.shadows)
+
+
+@frozen
 class Plan:
     """A run, decided. `terminal` is "private" (a pty of its own, relayed) or "none" (pipes or files as they were given)."""
 
@@ -200,6 +246,7 @@ class Plan:
     copies: tuple[Copy, ...] = ()
     private: tuple[Private, ...] = ()
     agents: tuple[str, ...] = ()  # by name
+    guard: Guard = Guard()
     scaffolding: tuple[HostPath, ...] = ()  # mount points that bwrap creates on the host; removed afterwards
     layers: tuple[Origin, ...] = ()
     notices: tuple[str, ...] = ()

@@ -1,0 +1,101 @@
+"""The project of one run, before and after: placeholders and copies of git folders are made; afterwards what the box left is
+looked at, its commits are taken over, and the placeholders go. The same for a run that was killed (`recover`).
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import time
+
+from inner.frozen import TYPE_CHECKING
+from inner.launch import placeholders, shadow
+from inner.paths import HostPath
+from inner.plan.model import Guard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inner.launch.aftermath import Findings
+    from inner.launch.bringback import Brought
+
+NOTE = "guard"
+
+
+class Guarding:
+    """`begin`, the run, `end`. Afterwards `findings` and `brought` say what happened; `warn` has been told what matters."""
+
+    def __init__(self, guard: Guard, folder: str, warn: Callable[[str], None]) -> None:
+        self.guard, self.folder, self.warn = guard, folder, warn
+        self.hold: placeholders.Hold | None = None
+        self.findings: Findings | None = None
+        self.brought: tuple[Brought, ...] = ()
+        self.began = 0
+
+    def begin(self) -> None:
+        """Everything that has to be there before the start. RunError when it cannot be made."""
+        if not self.guard.project:
+            return
+        state = self.folder.rpartition("/runs/")[0]
+        self.hold = placeholders.Hold(state, self.guard.project, self.guard.placeholders, self.folder)
+        for one in self.guard.shadows:
+            shadow.make(one)
+        self.began = time.time_ns()
+        noted = (self.began, self.guard.project, self.guard.late, self.guard.repositories)
+        shadow.write(f"{self.folder}/{NOTE}", marshal.dumps(noted))
+
+    def end(self) -> None:
+        """Whatever happened in between. Once."""
+        try:
+            began, self.began = self.began, 0
+            if began:
+                self._look(began)
+                self._bring()
+        finally:
+            if self.hold is not None:
+                self.hold.release()
+                self.hold = None
+
+    def _look(self, began: int) -> None:
+        from inner.launch.aftermath import look
+
+        self.findings = look(self.guard, began)
+        for line in self.findings.lines():
+            self.warn(line)
+
+    def _bring(self) -> None:
+        run = self.folder.rpartition("/")[2]
+        self.brought = tuple(_brought(self.folder, run, self.warn))
+
+
+def recover(folder: str, warn: Callable[[str], None]) -> None:
+    """For a run that was killed, before its folder is removed."""
+    try:
+        with open(f"{folder}/{NOTE}", "rb") as file:
+            began, project, late, repositories = marshal.loads(file.read())  # noqa: S302 - ours, where no box can write
+    except (OSError, ValueError, EOFError, TypeError):
+        began = 0
+    if began:
+        guarding = Guarding(Guard(HostPath(project), late=late, repositories=repositories), folder, warn)
+        guarding.began = began
+        guarding.end()
+    placeholders.recover(folder)
+
+
+def _brought(folder: str, run: str, warn: Callable[[str], None]) -> list[Brought]:
+    """Take over what each copy of a git folder has, and say what the user would not expect."""
+    found = []
+    for name in sorted(os.listdir(folder)):
+        if name.startswith("git-"):
+            from inner.launch.bringback import bring_back
+
+            one = bring_back(f"{folder}/{name}", run)
+            if one is not None:
+                found.append(one)
+                for ref, place in one.kept:
+                    warn(
+                        f"`{ref}` of the box is kept as `{place}`: it was changed outside, is in use elsewhere, or was deleted in the box"
+                    )
+                for note in one.notes:
+                    warn(note)
+    return found

@@ -1,0 +1,171 @@
+"""Something to mount on where a protected name does not exist: made before a box starts, gone when the last box of the project is.
+
+What is made is written down first, outside of the project, and removed only while it is still what was made: the same inode,
+still empty. Every box of a project holds its lock shared; whoever gets it alone cleans up, also after a box that was killed.
+(Removing a mount point on the host detaches what other boxes have mounted there.)
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+
+from inner.errors import RunError
+from inner.frozen import TYPE_CHECKING
+from inner.launch.syscall import open_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from inner.plan.model import Placeholder
+
+NOTED = (b"", b"{}\n")  # the contents that a placeholder can have
+NOTE = "guarded"  # in the folder of a run: which project's lock to look at when it was killed
+
+
+class Hold:
+    """The share of one box in its project's placeholders. `release` gives it back."""
+
+    def __init__(self, state: str, project: str, placeholders: Iterable[Placeholder], run: str = "") -> None:
+        """Takes the lock and makes what is missing; RunError when that cannot be made. `run`: the folder of the run."""
+        info = os.stat(project)
+        self.folder = f"{state}/projects/{info.st_dev:x}-{info.st_ino:x}"
+        self.fd = -1
+        try:
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)
+            if run:
+                with open(f"{run}/{NOTE}", "wb") as note:
+                    note.write(os.fsencode(self.folder))
+            self.fd = _open(self.folder, "lock")
+            if _alone(self.fd):
+                _clean(self.folder)
+            fcntl.flock(self.fd, fcntl.LOCK_SH)
+            _make(self.folder, placeholders)
+        except OSError as problem:
+            self.release()
+            what = problem.filename or project
+            raise RunError(
+                f"cannot protect names that do not exist yet in `{project}`: {problem.strerror}",
+                where=str(what),
+                hint=f"`chmod u+w {project}`, or mount it read-only: `-m {project}:`",
+            ) from None
+
+    def release(self) -> None:
+        """Give it back; the last one removes what is left."""
+        if self.fd >= 0:
+            leave(self.folder, self.fd)
+            self.fd = -1
+
+
+def leave(folder: str, fd: int) -> None:
+    """Close the lock `fd`, and clean up when nobody else holds it."""
+    try:
+        if _alone(fd):
+            _clean(folder)
+    finally:
+        os.close(fd)
+
+
+def recover(run: str) -> None:
+    """For a run that was killed: remove what it left, unless another box of the project is there."""
+    try:
+        with open(f"{run}/{NOTE}", "rb") as note:
+            folder = os.fsdecode(note.read())
+        leave(folder, _open(folder, "lock"))
+    except OSError:
+        return
+
+
+def _open(folder: str, name: str) -> int:
+    return os.open(f"{folder}/{name}", os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _alone(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _make(folder: str, placeholders: Iterable[Placeholder]) -> None:
+    """Note the names, make them, note what they became: two writes, whatever their number."""
+    missing = [p for p in placeholders if not os.path.lexists(p.path)]
+    if not missing:
+        return
+    journal = _open(folder, "journal")
+    try:
+        fcntl.flock(journal, fcntl.LOCK_EX)
+        os.write(journal, b"".join(_record(p.path, p.kind, None) for p in missing))
+        made = []
+        for p in missing:
+            try:
+                if p.kind == "dir":
+                    os.mkdir(p.path, 0o755)
+                else:
+                    fd = os.open(p.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+                    try:
+                        os.write(fd, p.content)
+                        os.fchmod(fd, 0o444)
+                    finally:
+                        os.close(fd)
+            except FileExistsError:
+                continue  # another box of this project was faster, or the user: it is mounted as it is
+            made.append(_record(p.path, p.kind, os.lstat(p.path)))
+        os.write(journal, b"".join(made))
+    finally:
+        os.close(journal)
+
+
+def _record(path: str, kind: str, info: os.stat_result | None) -> bytes:
+    number = f"{info.st_dev:x}:{info.st_ino:x}" if info is not None else "?"
+    return f"{kind} {number} ".encode() + os.fsencode(path) + b"\0"
+
+
+def _clean(folder: str) -> None:
+    """Remove what the journal names as far as it is still ours. Only with the lock held alone."""
+    journal = _open(folder, "journal")
+    try:
+        size = os.fstat(journal).st_size
+        if not size:
+            return
+        last: dict[bytes, tuple[bytes, bytes]] = {}
+        for record in os.pread(journal, size, 0).split(b"\0"):
+            kind, _, rest = record.partition(b" ")
+            number, _, path = rest.partition(b" ")
+            if path:
+                last[path] = (kind, number)
+        for path in reversed(last):
+            _remove(os.fsdecode(path), *last[path])
+        os.ftruncate(journal, 0)
+    finally:
+        os.close(journal)
+
+
+def _remove(path: str, kind: bytes, number: bytes) -> None:
+    parent, _, name = path.rpartition("/")
+    try:
+        at = open_path(parent or "/")
+    except OSError:
+        return
+    try:
+        info = os.lstat(name, dir_fd=at)
+        if number not in (f"{info.st_dev:x}:{info.st_ino:x}".encode(), b"?") or info.st_uid != os.getuid():
+            return
+        if kind == b"dir" and stat.S_ISDIR(info.st_mode):
+            os.rmdir(name, dir_fd=at)  # fails when the user has put something in it meanwhile, and then it is theirs
+        elif kind == b"file" and stat.S_ISREG(info.st_mode) and info.st_nlink == 1 and _untouched(name, at):
+            os.unlink(name, dir_fd=at)
+    except OSError:
+        pass
+    finally:
+        os.close(at)
+
+
+def _untouched(name: str, at: int) -> bool:
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
+    try:
+        return os.read(fd, 16) in NOTED
+    finally:
+        os.close(fd)

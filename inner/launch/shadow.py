@@ -1,0 +1,268 @@
+"""The copy of a git folder that a box commits to: HEAD, index, refs and the state of an unfinished merge; no objects.
+
+Made from the real one before the start (`make`), without running git and without looking at the work tree: the cost is that of
+copying the index. What it was made from is kept beside it, so that changes of the box can be told from those made outside.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import stat
+
+from inner.errors import RunError
+from inner.frozen import TYPE_CHECKING, fields
+from inner.launch.syscall import open_path
+from inner.plan.model import Shadow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+RECORD = "record"
+LOG_BYTES = 1 << 18  # of a reflog, from its end
+MOST_BYTES = 1 << 30
+# Files and folders in which git keeps an unfinished operation (gitrepository-layout(5), sequencer.c).
+STATE = ("MERGE_HEAD", "MERGE_MODE", "MERGE_MSG", "MERGE_AUTOSTASH", "CHERRY_PICK_HEAD", "REVERT_HEAD", "ORIG_HEAD", "SQUASH_MSG",
+         "AUTO_MERGE", "REBASE_HEAD", "BISECT_LOG", "BISECT_START", "BISECT_TERMS", "BISECT_NAMES", "BISECT_EXPECTED_REV")  # fmt: skip
+OPERATIONS = ("rebase-merge", "rebase-apply", "sequencer")
+
+
+def make(shadow: Shadow) -> None:
+    """Make it. RunError when that fails, which a full disk can do."""
+    try:
+        _make(shadow)
+    except OSError as problem:
+        raise RunError(
+            f"cannot copy git's state of `{shadow.top}`: {problem.strerror}",
+            where=str(problem.filename or shadow.gitdir),
+            hint='`git_dir = "ro"` under `[sandbox]` starts without a copy',
+        ) from None
+
+
+def _make(shadow: Shadow) -> None:
+    into, real, common = shadow.into, shadow.gitdir, shadow.common
+    copy, before = f"{into}/shadow", f"{into}/before"
+    for place in (into, copy, before, *(f"{copy}/{name}" for name in (
+        "objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags", "logs", "logs/refs", "logs/refs/heads", "info"
+    ))):  # fmt: skip
+        os.mkdir(place, 0o700)
+    head = read(f"{real}/HEAD")
+    for place in (copy, before):
+        write(f"{place}/HEAD", head)
+    text, links = refs(common, real)
+    for place in (copy, before):
+        write(f"{place}/packed-refs", text)
+    for name, target in links.items():
+        os.makedirs(f"{copy}/{name}".rpartition("/")[0], exist_ok=True)
+        write(f"{copy}/{name}", target)
+    write(
+        f"{copy}/objects/info/alternates", "".join(f"{place}\n" for place in shadow.alternates).encode("utf-8", "surrogateescape")
+    )
+    if os.path.lexists(f"{common}/shallow"):
+        for place in (copy, before):
+            write(f"{place}/shallow", read(f"{common}/shallow"))
+    for name in os.listdir(real):
+        if name == "index" or name.startswith("sharedindex."):
+            _copy(f"{real}/{name}", f"{copy}/{name}")
+    if os.path.lexists(f"{copy}/index"):
+        try:  # git replaces its index, it never writes into it: a link keeps this one
+            os.link(f"{real}/index", f"{before}/index", follow_symlinks=False)
+        except OSError:
+            _copy(f"{real}/index", f"{before}/index")
+    _state(real, copy, before)
+    branch = head.removeprefix(b"ref: ").strip().decode("utf-8", "surrogateescape")
+    for name in dict.fromkeys(
+        ("logs/HEAD", "logs/refs/stash", *([f"logs/{branch}"] if branch.startswith("refs/heads/") else []))
+    ):
+        source = f"{real if name == 'logs/HEAD' else common}/{name}"
+        if os.path.lexists(source):
+            os.makedirs(f"{copy}/{name}".rpartition("/")[0], exist_ok=True)
+            write(f"{copy}/{name}", _tail(read(source)))
+    if os.path.lexists(f"{copy}/logs/refs/stash"):
+        write(f"{before}/stash", read(f"{copy}/logs/refs/stash"))
+    _info(shadow, copy)
+    # Not to be written, only replaced, as git does it. What they say holds in the box alone: nothing outside ever reads them.
+    for name, content in (("config", shadow.config), ("commondir", b".\n"), ("config.worktree", b"")):
+        write(f"{copy}/{name}", content)
+        os.chmod(f"{copy}/{name}", 0o444)
+    os.chmod(f"{copy}/info", 0o500)
+    if os.path.isdir(f"{real}/modules"):
+        os.mkdir(f"{copy}/modules", 0o700)
+    if shadow.part or shadow.hidden:
+        _overlook(shadow, copy)
+    write(
+        f"{into}/{RECORD}",
+        marshal.dumps(({n: getattr(shadow, n) for n in fields(shadow)}, stamp(f"{copy}/index"), tuple(links))),
+    )
+
+
+def recorded(into: str) -> tuple[Shadow, tuple[int, ...], tuple[str, ...]] | None:
+    """The shadow that was made in the folder `into`, the stamp of its index, its symbolic refs; None when it was not made whole."""
+    try:
+        with open(f"{into}/{RECORD}", "rb") as file:
+            values, index, links = marshal.loads(file.read())  # noqa: S302 - written by us, where no box can write
+    except (OSError, ValueError, EOFError, TypeError):
+        return None
+    return Shadow(**values), index, links
+
+
+def stamp(path: str) -> tuple[int, ...]:
+    """What changes when a file is written or replaced."""
+    try:
+        info = os.lstat(path)
+    except OSError:
+        return ()
+    return info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
+
+
+def refs(common: str, gitdir: str) -> tuple[bytes, dict[str, bytes]]:
+    """All refs as the text of a packed-refs file, and the symbolic ones, which that format cannot hold."""
+    packed = read(f"{common}/packed-refs") if os.path.lexists(f"{common}/packed-refs") else b""
+    loose: dict[bytes, bytes] = {}
+    links: dict[str, bytes] = {}
+    for name, content in walk_refs(common):
+        _sort(name, content, loose, links)
+    if gitdir != common:
+        for name, content in walk_refs(gitdir):
+            _sort(name, content, loose, links)
+    if not loose:
+        return packed, links
+    lines: dict[bytes, bytes] = {}
+    last = b""
+    for line in packed.splitlines():
+        if line.startswith(b"^"):
+            lines[last] += line + b"\n"
+        elif line and not line.startswith(b"#"):
+            last = line.partition(b" ")[2]
+            lines[last] = line + b"\n"
+    lines |= {ref: sha + b" " + ref + b"\n" for ref, sha in loose.items()}
+    # no "fully-peeled" in the head: the loose ones come without what their tags lead to
+    return b"# pack-refs with: sorted \n" + b"".join(lines[ref] for ref in sorted(lines)), links
+
+
+def _sort(name: str, content: bytes, loose: dict[bytes, bytes], links: dict[str, bytes]) -> None:
+    if content.startswith(b"ref:"):
+        links[name] = content
+    elif is_hash(content.strip()):
+        loose[name.encode("utf-8", "surrogateescape")] = content.strip()
+
+
+def walk_refs(gitdir: str, most: int = 200_000) -> Iterable[tuple[str, bytes]]:
+    """Every file below `refs`, by name, with its first bytes; nothing through a link, nothing that is not a regular file."""
+    todo, count = ["refs"], 0
+    while todo:
+        folder = todo.pop()
+        try:
+            entries = list(os.scandir(f"{gitdir}/{folder}")) if not os.path.islink(f"{gitdir}/{folder}") else []
+        except OSError:
+            continue
+        for entry in entries:
+            count += 1
+            if count > most:
+                return
+            name = f"{folder}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                todo.append(name)
+            elif entry.is_file(follow_symlinks=False) and not name.endswith(".lock"):
+                try:
+                    yield name, read(entry.path, 1024)
+                except OSError:
+                    continue
+
+
+def is_hash(text: bytes) -> bool:
+    """An object's name, SHA-1 or SHA-256."""
+    return len(text) in (40, 64) and not text.strip(b"0123456789abcdef")
+
+
+def read(path: str, most: int = MOST_BYTES) -> bytes:
+    """A regular file that is reached through no symbolic link; OSError else. The project may have put anything there."""
+    found = open_path(path)
+    try:
+        if not stat.S_ISREG(os.fstat(found).st_mode):
+            raise OSError(22, "not a regular file", path)
+        fd = os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    finally:
+        os.close(found)
+    with open(fd, "rb", buffering=0) as file:
+        return file.readall() if most >= MOST_BYTES else file.read(most) or b""
+
+
+def write(path: str, content: bytes) -> None:
+    """A new file."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with open(fd, "wb", buffering=0) as file:
+        view = memoryview(content)
+        while view:
+            view = view[file.write(view) :]
+
+
+def _copy(source: str, target: str) -> None:
+    found = open_path(source)
+    try:
+        if not stat.S_ISREG(os.fstat(found).st_mode):
+            return
+        fd = os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    finally:
+        os.close(found)
+    from inner.launch.copies import _content
+
+    try:
+        into = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            _content(fd, into)
+        finally:
+            os.close(into)
+    finally:
+        os.close(fd)
+
+
+def _state(real: str, copy: str, before: str) -> None:
+    for name in STATE:
+        if os.path.lexists(f"{real}/{name}"):
+            content = read(f"{real}/{name}")
+            write(f"{copy}/{name}", content)
+            write(f"{before}/{name}", content)
+    for name in OPERATIONS:
+        source = f"{real}/{name}"
+        if os.path.isdir(source) and not os.path.islink(source):
+            os.mkdir(f"{copy}/{name}", 0o700)
+            os.mkdir(f"{before}/{name}", 0o700)
+            for entry in os.scandir(source):
+                if entry.is_file(follow_symlinks=False):
+                    write(f"{copy}/{name}/{entry.name}", read(entry.path))
+
+
+def _tail(text: bytes) -> bytes:
+    """The last lines of a log."""
+    return text if len(text) <= LOG_BYTES else text[-LOG_BYTES:].partition(b"\n")[2]
+
+
+def _info(shadow: Shadow, copy: str) -> None:
+    ignored = "".join(f"{pattern}\n" for pattern in shadow.exclude).encode("utf-8", "surrogateescape")
+    for name in ("exclude", "attributes"):
+        content = read(f"{shadow.common}/info/{name}") if os.path.lexists(f"{shadow.common}/info/{name}") else b""
+        content += b"\n" + ignored if name == "exclude" and ignored else b""
+        if content:
+            write(f"{copy}/info/{name}", content)
+    if shadow.part:
+        write(f"{copy}/info/sparse-checkout", f"/{shadow.part}/\n".encode("utf-8", "surrogateescape"))
+    elif os.path.lexists(f"{shadow.gitdir}/info/sparse-checkout"):
+        write(f"{copy}/info/sparse-checkout", read(f"{shadow.gitdir}/info/sparse-checkout"))
+
+
+def _overlook(shadow: Shadow, copy: str) -> None:
+    """What the box does not see is not deleted: git in the box is told to overlook it (git-update-index(1), skip-worktree)."""
+    from inner.launch.gitcommand import Git, own_config
+
+    if not os.path.lexists(f"{copy}/index"):
+        return
+    config = f"{shadow.into}/overlook"
+    os.mkdir(config, 0o700)
+    git = Git(own_config(config, shadow.hash))
+    index = {"GIT_WORK_TREE": config, "GIT_INDEX_FILE": f"{copy}/index", "GIT_OBJECT_DIRECTORY": f"{shadow.common}/objects"}
+    names = [name.encode("utf-8", "surrogateescape") + b"\0" for name in shadow.hidden]
+    listed = git.must("ls-files", "-z", *([] if shadow.part else ["--", *shadow.hidden]), more=index)
+    outside = f"{shadow.part}/".encode("utf-8", "surrogateescape")
+    names += [n + b"\0" for n in listed.split(b"\0") if n and (not shadow.part or not n.startswith(outside))]
+    git.must("update-index", "--skip-worktree", "-z", "--stdin", stdin=b"".join(dict.fromkeys(names)), more=index)

@@ -1,0 +1,219 @@
+"""The project's git folder in the box: a copy to commit to (`protected`), the real one to look at (`ro`) or to change (`rw`).
+
+Git runs programs that its folder names, so a box that may write there runs code outside at the next `git status`. A copy has
+everything git writes (HEAD, index, refs, new objects); the real objects lie beside it, read-only, and settings made in it stay in
+it. `launch.shadow` makes the copy, `launch.bringback` takes over what was committed.
+"""
+
+from __future__ import annotations
+
+from inner import gitconfig
+from inner.errors import ConfigError
+from inner.frozen import TYPE_CHECKING
+from inner.gitconfig import LOCAL, Entry
+from inner.host import kind, realpath
+from inner.paths import BoxPath, HostPath, covers, normal
+from inner.plan import repository
+from inner.plan.model import Bind, Data, Mask, Shadow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from inner.host import Host
+    from inner.plan.model import Mount
+    from inner.plan.repository import Repository
+    from inner.profile.model import Origin
+
+OBJECTS = "/run/inner/objects"
+MOST = 12  # repositories in the project that get a copy; more would make the start slow
+# What says which programs see the content of a file first: without it a commit would store something else than outside.
+DRIVERS = ("filter",)
+
+
+class GitDir:
+    """The part of the plan. `wanted` is `sandbox.git_dir`; `mounts` are those so far; `git`: the host has one to bring commits
+    back with. After the call: `mounts`, `shadows`, `notices`; `protect`: paths of the project that git would run or read;
+    `repositories`: work trees that are taken care of.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        project: HostPath,
+        wanted: str,
+        origin: Origin,
+        *,
+        home: str,
+        run_dir: str,
+        mounts: Iterable[Mount],
+        git: bool,
+    ) -> None:
+        self.host, self.project, self.wanted, self.origin, self.run_dir = host, project, wanted, origin, run_dir
+        self.shown = [m for m in mounts if isinstance(m, Bind) and m.src == HostPath(m.dest)]
+        self.mounts: list[Mount] = []
+        self.shadows: list[Shadow] = []
+        self.notices: list[str] = []
+        self.protect: list[str] = []
+        self.repositories: list[HostPath] = []
+        if ".git" in project.split("/"):
+            raise ConfigError(f"`{project}` is part of a git folder: what lies there runs code", hint="start in the work tree")
+        self.main, reason = repository.find(host, project, home=home)
+        if reason == "is a symbolic link" and wanted != "rw":
+            link = f"{project}/.git"
+            raise ConfigError(
+                f"`{link}` is a symbolic link: the box could put a folder of its own in its place",
+                where=link,
+                hint='a file that says `gitdir: PATH` can be protected; `git_dir = "rw"` under `[sandbox]` starts without protection',
+            )
+        if self.main is None and not reason and repository._is_gitdir(host, project) and wanted != "rw":  # noqa: SLF001
+            raise ConfigError(
+                f"`{project}` is a bare git repository: what lies there runs code",
+                where=project,
+                hint='clone it and start in the clone; `git_dir = "rw"` under `[sandbox]` starts without protection',
+            )
+        if wanted == "protected" and not git and self.main is not None:
+            self.wanted = "ro"
+            self.notices.append(
+                "git is not installed outside of the box, and commits could not be brought back: `.git` is read-only"
+            )
+        if reason:
+            self.notices.append(f"git will not work in the box: `{project}/.git` {reason}")
+        if self.main is not None:
+            self._add(self.main)
+        self._others()
+
+    def _others(self) -> None:
+        """Submodules, and repositories directly in the project."""
+        if self.wanted == "rw":
+            if self.main is not None:
+                self.notices.append(
+                    'git_dir = "rw": hooks and settings in `.git` can be changed in the box, and run code outside'
+                )
+            return
+        modules = repository.submodules(self.host, self.main.top) if self.main is not None else []
+        places = [p for p in dict.fromkeys([*modules, *repository.children(self.host, self.project)]) if covers(self.project, p)]
+        for place in places:
+            found, _reason = repository.at(self.host, place)
+            if getattr(self.host.lstat(f"{place}/.git"), "kind", "") == "link":
+                raise ConfigError(f"`{place}/.git` is a symbolic link, which cannot be protected", where=place)
+            self._pin(place)
+            many = len(self.shadows) > MOST
+            if found is None or many:
+                self._dotgit(place)
+                self.repositories.append(HostPath(place))
+                if many:
+                    self.notices.append(f"`{place}` cannot be committed to in the box: {MOST} repositories below a project can")
+            else:
+                self._add(found, below=True)
+
+    def _pin(self, place: str) -> None:
+        """A mount point cannot be renamed, and so all the folders above something protected are mount points."""
+        while place != self.project and covers(self.project, place):
+            self.mounts.append(Bind(HostPath(place), BoxPath(place), "rw", why="keeps what is protected in it in its place"))
+            place = place.rpartition("/")[0]
+
+    def _dotgit(self, top: str) -> None:
+        what = kind(self.host, f"{top}/.git")
+        path = f"{top}/.git"
+        self.mounts.append(Bind(HostPath(path), BoxPath(path), "ro", "dir" if what == "dir" else "file", why="git, read-only"))
+
+    def _add(self, found: Repository, *, below: bool = False) -> None:
+        self.repositories.append(found.top)
+        self._programs(found)
+        if found.dotgit != found.gitdir and self.wanted != "rw":
+            self._dotgit(found.top)
+        if covers(self.project, found.gitdir) and not any(covers(copy.gitdir, found.gitdir) for copy in self.shadows):
+            self._pin(found.gitdir.rpartition("/")[0])
+        borrowed = self._borrowed(found)
+        if self.wanted == "protected":
+            repository.supported(found)
+            self._shadow(found, borrowed, below=below)
+        elif self.wanted == "ro":
+            for place in dict.fromkeys((found.common, found.gitdir)):
+                self.mounts.append(Bind(place, BoxPath(place), "ro", why="git, read-only", origin=self.origin))
+            text = self._config(found)
+            self.mounts.append(Data(BoxPath(f"{found.common}/config"), text, why="git's settings without what is secret"))
+        elif not covers(self.project, found.common):
+            self.mounts.append(Bind(found.common, BoxPath(found.common), "rw", why="git, writable", origin=self.origin))
+
+    def _shadow(self, found: Repository, borrowed: list[str], *, below: bool) -> None:
+        number = len(self.shadows)
+        into, gitdir = f"{self.run_dir}/git-{number}", found.gitdir
+        objects = f"{OBJECTS}/{number}"
+        why = "git, a copy: commits are brought back"
+        copy = HostPath(f"{into}/shadow")
+        self.mounts.append(Bind(copy, BoxPath(gitdir), "rw", why=why, origin=self.origin))
+        self.mounts.append(Bind(HostPath(f"{found.common}/objects"), BoxPath(objects), "ro", why="git's objects"))
+        if borrowed:  # their own list of others is in terms of the host, and ours has them all
+            self.mounts.append(Data(BoxPath(f"{objects}/info/alternates"), b"", why="named by the copy"))
+        hooks = f"{found.common}/hooks"
+        if getattr(self.host.lstat(hooks), "kind", "") == "dir" and any(
+            not n.endswith(".sample") for n in self.host.listdir(hooks)
+        ):
+            self.mounts.append(Bind(HostPath(hooks), BoxPath(f"{gitdir}/hooks"), "ro", why="git's hooks, read-only"))
+        elif not below:
+            self.mounts.append(Mask(BoxPath(f"{gitdir}/hooks"), "dir", why="no hooks"))
+        if not below and kind(self.host, f"{gitdir}/modules") == "dir":
+            modules = f"{gitdir}/modules"
+            self.mounts.append(Bind(HostPath(f"{copy}/modules"), BoxPath(modules), "rw", why="keeps submodules in their place"))
+        part = self.project[len(found.top) + 1 :] if covers(found.top, self.project) else ""
+        self.shadows.append(
+            Shadow(
+                top=found.top,
+                gitdir=gitdir,
+                common=found.common,
+                into=HostPath(into),
+                alternates=(objects, *borrowed),
+                config=self._config(found),
+                hash=found.hash,
+                part=part,
+            )
+        )
+
+    def _borrowed(self, found: Repository) -> list[str]:
+        """Objects of other repositories: shown where a mount shows them already. A `.git` folder may name any other."""
+        places = repository.borrowed(self.host, f"{found.common}/objects")
+        seen = [p for p in places if any(covers(m.src, p) for m in self.shown)]
+        for place in places:
+            if place not in seen:
+                self.notices.append(
+                    f"`{found.top}` borrows objects from `{place}`, which is not in the box: git may not work there; `-m {place}:` shows it"
+                )
+        return [str(place) for place in seen]
+
+    def _config(self, found: Repository) -> bytes:
+        """The repository's own settings, without what is secret, what names places outside, and what would have to write here."""
+        kept = gitconfig.harmless(found.entries, LOCAL)
+        kept = [e for e in kept if not (e.section == "extensions" and e.key in ("worktreeconfig", "relativeworktrees"))]
+        kept += [e for e in found.entries if e.section in DRIVERS]
+        for entry in found.entries:
+            place = self._place(found, entry)
+            if place and covers(self.project, place):
+                kept.append(entry)
+        if found.option("core.hooksPath") and not any(e.key == "hookspath" for e in kept):
+            self.notices.append("the repository's hooks lie outside of the project and do not run in the box")
+        kept.append(Entry("core", None, "bare", "false"))
+        if not found.option("core.repositoryFormatVersion"):
+            kept.append(Entry("core", None, "repositoryformatversion", "0"))
+        if covers(found.top, self.project) and found.top != self.project and self.wanted == "protected":
+            kept += [Entry("core", None, "sparsecheckout", "true"), Entry("core", None, "sparsecheckoutcone", "false")]
+            kept.append(Entry("sparse", None, "expectfilesoutsideofpatterns", "true"))
+        return gitconfig.render(kept)
+
+    def _place(self, found: Repository, entry: Entry) -> str:
+        """The path that an entry names, when it is one whose content git runs or reads as settings."""
+        if (entry.section, entry.sub, entry.key) == ("core", None, "hookspath"):
+            named, base = entry.value or "", str(found.top)
+        else:
+            named, base = (gitconfig.included(entry) or ("", ""))[1], str(found.common)
+        if not named or named.startswith("~"):
+            return ""
+        path = normal(named if named.startswith("/") else f"{base}/{named}")
+        return path if covers(self.project, path) else realpath(self.host, path)  # home may be a link itself
+
+    def _programs(self, found: Repository) -> None:
+        """Files of the project that the repository's settings name."""
+        for entry in found.entries:
+            place = self._place(found, entry)
+            if place and place != self.project and covers(self.project, place) and not covers(found.gitdir, place):
+                self.protect.append(place)
