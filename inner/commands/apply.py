@@ -59,10 +59,11 @@ def main(words: Sequence[str], *, dry_run: bool, yes: bool, ways: Sequence[str])
             if found.changes and not yes and not _asked(found, ways):
                 ui.note("nothing was changed")
                 return 1
-        settle(review)
+        settle(review)  # of a run that was killed
         if not os.path.lexists(f"{review.folder}/review"):
             ui.note("there was nothing to apply")
             return 0
+        _recover(review)
         with changed(review, paths, os.getcwd()) as found:  # as it is now: the question may have taken its time
             left = _apply(found, ways)
         return _finish(review, left)
@@ -98,13 +99,23 @@ def _apply(found: Changed, ways: Sequence[str]) -> list[tuple[Change, str]]:
         work = Apply(comparison)
         work.run(changes, way=ways[0] if ways else "")
         left += work.left
-        for stray in work.strays:
-            ui.warning(f"`{comparison.layer.src}/{stray}` was changed while an earlier apply was killed: have a look at it")
         for change, reason in work.left:
             ui.warning(f"left as it is: `{shown_path(change, comparison)}`: {reason}")
         if work.applied:
             ui.note(f"applied {len(work.applied)} changes to `{comparison.layer.src}`")
     return left
+
+
+def _recover(review: Review) -> None:
+    from inner.review.apply import Apply
+    from inner.review.changes import Comparison
+
+    for layer in review.layers:
+        with Comparison(review, layer) as comparison:
+            work = Apply(comparison)
+            work.recover()
+        for stray in work.strays:
+            ui.warning(f"`{layer.src}/{stray}` was changed in the moment in which an earlier apply was killed: have a look at it")
 
 
 def _finish(review: Review, left: Sequence[tuple[Change, str]]) -> int:

@@ -48,7 +48,6 @@ class Apply:
     def run(self, changes: Iterable[Change], *, way: str = "") -> None:
         """Applies those without a conflict, and does with the others what `way` says: "theirs" takes the box's version, "ours" the
         host's, "beside" writes the box's next to it; "" leaves them. `left` says what was left, and why."""
-        self.recover()
         changes = sorted(changes, key=lambda change: change.path.split("/"))
         todo = []
         for change in changes:
@@ -66,6 +65,8 @@ class Apply:
             self._finish()
             record.append(f"{self._place}.done", (change.path for change in self.applied))
         kernel.flush(self.host.root)
+        if os.path.lexists(f"{self._place}.journal"):
+            os.unlink(f"{self._place}.journal")
 
     def _all(self, todo: list[Change]) -> None:
         replaced = {change.path for change in todo if change.kind == "replaced" and change.was == "dir"}
@@ -114,6 +115,7 @@ class Apply:
         if change.what == "dir":
             return self._folder(change, where, name)
         if change.was == "dir":
+            self._note("gone", change.path)
             self._step(f"remove folder {change.path}")
             self.host.forget(change.path)
             try:
@@ -288,7 +290,8 @@ class Apply:
         record.append(f"{self._place}.journal", (*words, *[""] * (4 - len(words))))
 
     def recover(self) -> None:
-        """Clears up what an apply that was killed has left beside its places: what it wrote, and what it had taken away."""
+        """Clears up what an apply that was killed has left beside its places: what it wrote, and what it had taken away. Done before
+        changes are looked for; the journal stays until they are applied, because it tells which gaps are our own (`Base`)."""
         words = record.names(f"{self._place}.journal")
         for kind, path, about, identity in zip(words[::4], words[1::4], words[2::4], words[3::4], strict=False):
             info = self.host.stat(path)
@@ -299,14 +302,13 @@ class Apply:
                 kept = self.kept.stat(path)
                 if kept is not None and stat.S_ISDIR(info.st_mode) and stat.S_IMODE(info.st_mode) == 0o700:
                     self._final[path] = self.kept.mode(path, kept) & 0o1777
-            elif kind == "mode" and stat.S_ISDIR(info.st_mode):
+            elif kind == "mode" and stat.S_ISDIR(info.st_mode) and stat.S_IMODE(info.st_mode) == int(about) | 0o700:
                 self._final.setdefault(path, int(about))
             elif kind == "beside" and (identity == _identity(info) or self._ours(path, about, info)):
                 _unlink(self.host.folder(folder), name)
             elif kind == "beside" and not kernel.move(self.host.folder(folder), name, split(about)[1]):
                 self.strays.append(path)  # changed outside in the moment of the kill, and so was its place
-        if words:
-            os.unlink(f"{self._place}.journal")
+        self._finish()
 
     def _ours(self, path: str, about: str, info: os.stat_result) -> bool:
         """Whether the entry at `path` is the beginning of what the box has at `about`."""

@@ -40,9 +40,15 @@ class Base:
         self._sealed: dict[str, tuple[Mark, bytes] | str | None] = _load(f"{place}.seal") or {}
         self._copied: dict[str, tuple[Mark, int, int]] | None = _load(f"{place}/base") if layer.kind == "copy" else None
         self._ways: dict[str, bool] = {}
+        words = record.names(f"{place}.journal")  # an apply that was killed was working there
+        self._working = {
+            about if kind == "beside" else path for kind, path, about in zip(words[::4], words[1::4], words[2::4], strict=False)
+        }
 
     def reason(self, host: Tree, path: str, info: os.stat_result | None) -> str:
         """Why what the host has at `path` now is not what the box was given; "" when it is."""
+        if path in self._working and (info is None or stat.S_ISDIR(info.st_mode)):
+            return ""
         now = mark(info) if info is not None else None
         if self._copied is not None:
             before = self._copied.get(path)

@@ -83,23 +83,22 @@ class Comparison:
         """Sorted by path, folders before what is in them."""
         walk = self._copied() if self.layer.kind == "copy" else self._overlaid()
         found = [change for change in walk if change.path not in self.done]
-        found = _renamed(sorted(found, key=lambda change: change.path.split("/")), self)
-        return [self._judged(change) for change in found]
+        return _renamed(sorted(found, key=lambda change: change.path.split("/")), self)
 
-    def _judged(self, change: Change) -> Change:
-        reason = self.base.reason(self.host, change.path, self.host.stat(change.path) if change.was else None)
-        if not reason and change.kind == "added" and change.what == "dir" and self.layer.kind != "copy":
+    def _conflict(self, path: str, how: str, what: str, host: os.stat_result | None) -> str:
+        reason = self.base.reason(self.host, path, host)
+        if not reason and how == "added" and what == "dir" and self.layer.kind != "copy":
             # Copied up from one of the host (folders are not renamed in such an overlay), which is there no more.
-            reason = GONE if self.kept.attribute(change.path, "user.overlay.origin") is not None else ""
-        return replace(change, conflict=reason) if reason else change
+            return GONE if self.kept.attribute(path, "user.overlay.origin") is not None else ""
+        return reason
 
     # --- an overlay's upper folder (Documentation/filesystems/overlayfs.rst) -------------------------------------------------
 
     def _overlaid(self) -> Iterator[Change]:
-        todo = [("", True, False)]  # folder, whether the host has it too, whether it hides all that the host has in it
+        todo = [("", True)]  # folder, whether the host has it too
         while todo:
-            folder, merged, opaque = todo.pop()
-            entries = self.kept.entries(folder)
+            folder, merged = todo.pop()
+            entries, opaque = self.kept.listing(folder)
             for name, info in entries:
                 path = join(folder, name)
                 host = self.host.stat(path) if merged else None
@@ -108,11 +107,10 @@ class Comparison:
                     continue
                 yield from self._differs(path, info, host)
                 if stat.S_ISDIR(info.st_mode):
-                    both = host is not None and stat.S_ISDIR(host.st_mode)
-                    todo.append((path, both, both and self.kept.attribute(path, "user.overlay.opaque") == b"y"))
+                    todo.append((path, host is not None and stat.S_ISDIR(host.st_mode)))
                 elif host is not None and stat.S_ISDIR(host.st_mode):
                     yield from self._inside(path)
-            if opaque:
+            if opaque and merged and folder:
                 kept = {name for name, _ in entries}
                 for name, host in self._hosts(folder):
                     if name not in kept:
@@ -163,7 +161,8 @@ class Comparison:
 
     def _deleted(self, path: str, host: os.stat_result) -> Change:
         old = host.st_mode & MODES
-        return Change(self.layer.number, path, "deleted", was=kind(host), old_mode=old, size=host.st_size, mark=mark(host))
+        was, reason = kind(host), self._conflict(path, "deleted", "", host)
+        return Change(self.layer.number, path, "deleted", "", was, 0, old, host.st_size, mark(host), reason)
 
     def _differs(self, path: str, info: os.stat_result, host: os.stat_result | None) -> Iterator[Change]:
         what, was = kind(info), kind(host)
@@ -188,7 +187,8 @@ class Comparison:
             return
         seen = mark(host) if host is not None else None
         setid = what == "file" and bool(bits & 0o6000)
-        yield Change(self.layer.number, path, how, what, was, mode, old, info.st_size, seen, setid=setid)
+        reason = self._conflict(path, how, what, host)
+        yield Change(self.layer.number, path, how, what, was, mode, old, info.st_size, seen, reason, setid=setid)
 
     def _same(self, path: str, info: os.stat_result, host: os.stat_result | None) -> bool:
         if host is None or info.st_size != host.st_size:

@@ -111,10 +111,16 @@ def open_beneath(root: int, path: str, flags: int) -> int:
             os.close(here)
 
 
+_HOW: dict[int, bytes] = {}  # struct open_how by flags: flags, mode 0, resolve
+
+
 def _beneath(root: int, path: str, flags: int) -> int:
     flags |= os.O_CLOEXEC | os.O_NOFOLLOW
-    how = b"".join(v.to_bytes(8, "little") for v in (flags, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS))
-    fd = syscall(OPENAT2, root, os.fsencode(path), how, len(how))
+    how = _HOW.get(flags)
+    if how is None:
+        rules = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
+        how = _HOW[flags] = flags.to_bytes(16, "little") + rules.to_bytes(8, "little")
+    fd = syscall(OPENAT2, root, os.fsencode(path), how, 24)
     if fd >= 0:
         return fd
     here = root  # for the reason; or a kernel before 5.6

@@ -110,10 +110,20 @@ class Tree:
 
     def entries(self, path: str) -> list[tuple[str, os.stat_result]]:
         """Names and what they are, sorted."""
+        return self.listing(path)[0]
+
+    def listing(self, path: str) -> tuple[list[tuple[str, os.stat_result]], bool]:
+        """The same, and whether an overlay would show nothing of what lies below (a folder that was made anew)."""
         fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.folder(path))
         try:
             with os.scandir(fd) as found:
-                return sorted((entry.name, entry.stat(follow_symlinks=False)) for entry in found)
+                entries = [(entry.name, entry.stat(follow_symlinks=False)) for entry in found]
+            try:
+                opaque = os.getxattr(fd, "user.overlay.opaque") == b"y"
+            except OSError:
+                opaque = False
+            entries.sort()
+            return entries, opaque
         finally:
             os.close(fd)
 
@@ -154,9 +164,9 @@ class Kept(Tree):
         """The permission bits that the box gave it."""
         return self._modes.get(path, stat.S_IMODE(info.st_mode))
 
-    def entries(self, path: str) -> list[tuple[str, os.stat_result]]:
-        found = super().entries(path)
-        for name, info in found:
+    def listing(self, path: str) -> tuple[list[tuple[str, os.stat_result]], bool]:
+        found = super().listing(path)
+        for name, info in found[0]:
             wanted = 0o700 if stat.S_ISDIR(info.st_mode) else 0o400 if stat.S_ISREG(info.st_mode) else 0
             if info.st_mode & wanted != wanted and os.geteuid():
                 self._open_up(join(path, name), info, wanted)
