@@ -11,7 +11,7 @@ import os
 
 from inner import bwrap, seccomp
 from inner.frozen import TYPE_CHECKING
-from inner.launch import copies, guarding, rundir, scaffold, supervisor
+from inner.launch import copies, guarding, rundir, scaffold, supervisor, syscall
 from inner.launch.account import Account
 from inner.launch.undo import Undo
 
@@ -42,7 +42,8 @@ def run(
     one line each; `progress(files, source)` is called while something large is copied; without `record` nothing
     is kept of it. Raises RunError and its kin.
     """
-    for text in (*plan.notices, *bwrap.limitations(plan, features)):
+    open_to = syscall.unconfined(own_network=plan.namespaces.net, setuid=features.setuid)
+    for text in (*plan.notices, *bwrap.limitations(plan, features), *([open_to] if open_to else [])):
         warn(text)
     decided = plan  # as it is recorded: without anybody's login
     if plan.private:

@@ -1,13 +1,15 @@
 """The few kernel calls that Python has no name for, and the confinement that a box inherits from the process that starts it.
 
 `ctypes` costs 4.7 ms to import, the extension module below it 0.5 ms: `_ctypes` is asked first, and `ctypes` only when a Python
-has changed it. Nothing here raises for a kernel that does not know a call: `confine` returns what is in force.
+has changed it. A kernel that does not know a call is no error here: `confine` returns what is in force, and what a run needs of it
+`unconfined` tells before. A call that the kernel knows and refuses is one.
 """
 
 from __future__ import annotations
 
 import os
 
+from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
-KEYCTL_JOIN_SESSION_KEYRING = 1  # keyctl(2)
+KEYCTL_GET_KEYRING_ID, KEYCTL_JOIN_SESSION_KEYRING = 0, 1  # keyctl(2)
+KEY_SPEC_SESSION_KEYRING = -3
 RLIMIT_CORE = 4
 LANDLOCK_CREATE_RULESET_VERSION = 1  # landlock(7)
 LANDLOCK_SCOPES = 1 | 2  # abstract unix sockets, signals
@@ -90,7 +93,8 @@ def confine(*, setuid: bool, parent: int) -> tuple[str, ...]:
     """What the box inherits, set in the child between fork and exec. Returns what is in force, by name.
 
     `parent`: the process that forked us; when it is gone already we end here. A set-uid bubblewrap needs its privilege, so
-    no_new_privs and Landlock, which requires it, are left out for one; it sets no_new_privs itself.
+    no_new_privs and Landlock, which requires it, are left out for one; it sets no_new_privs itself. Raises RunError where the box
+    would inherit what it must not.
     """
     done = []
     if prctl(PR_SET_PDEATHSIG, SIGKILL) == 0:
@@ -110,15 +114,34 @@ def confine(*, setuid: bool, parent: int) -> tuple[str, ...]:
     # The session keyring crosses every namespace (keyrings(7)); a new anonymous one has nothing in it.
     if syscall(KEYCTL, KEYCTL_JOIN_SESSION_KEYRING, None) >= 0:
         done.append("keyring")
+    elif syscall(KEYCTL, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0) >= 0:  # there is one, and it could be read
+        raise RunError("the box would see your session keyring: no new one can be made (the quota of keys, /proc/key-users)")
     if setuid:
         return tuple(done)
     if prctl(PR_SET_NO_NEW_PRIVS, 1) == 0:
         done.append("no-new-privs")
     # A ruleset that handles no file access: one that does would forbid bubblewrap to mount (landlock(7)).
-    if syscall(LANDLOCK_CREATE_RULESET, None, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 6:
+    if has_scopes():
         ruleset = syscall(LANDLOCK_CREATE_RULESET, bytes(16) + LANDLOCK_SCOPES.to_bytes(8, "little"), 24, 0)
-        if ruleset >= 0:
-            if syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0) == 0:
-                done.append("scope")
-            os.close(ruleset)
+        if ruleset < 0 or syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0) < 0:
+            raise RunError(
+                "the box could reach abstract sockets and signal processes outside: Landlock refuses (too many layers)"
+            )
+        os.close(ruleset)
+        done.append("scope")
     return tuple(done)
+
+
+def has_scopes() -> bool:
+    """Whether Landlock here can keep a process from abstract sockets and signals (landlock(7): ABI 6, Linux 6.12)."""
+    return syscall(LANDLOCK_CREATE_RULESET, None, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 6
+
+
+def unconfined(*, own_network: bool, setuid: bool) -> str:
+    """What such a box can reach because `confine` cannot do all here, for people; "" when that is nothing."""
+    if own_network or (not setuid and has_scopes()):
+        return ""
+    remedy = (
+        "without the set-uid bit of bubblewrap it can be" if setuid and has_scopes() else "Linux 6.12 or later can, with Landlock"
+    )
+    return f"abstract sockets of this host (X11, D-Bus) are not kept from a box with the host's network: {remedy}"
