@@ -14,4 +14,5 @@ INNER = (sys.executable, "-I", "-c", START)
 def inner(*words: str, **more: object) -> subprocess.CompletedProcess[str]:
     """Run it to its end, with what it wrote as text."""
     options: dict[str, object] = {"capture_output": True, "text": True, "timeout": 120, "stdin": subprocess.DEVNULL, **more}
-    return subprocess.run([*INNER, *words], **options)  # type: ignore[call-overload]
+    before: list[str] = options.pop("before", [])  # type: ignore[assignment]
+    return subprocess.run([*before, *INNER, *words], **options)  # type: ignore[call-overload]

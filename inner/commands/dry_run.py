@@ -102,10 +102,12 @@ def why(mount: Mount) -> str:
 
 
 def _limits(plan: Plan) -> str:
-    from inner.plan.limits import found
+    """Each limit, and what would hold it here."""
+    from inner.launch.limits import filled, outlook
 
-    limits = found(plan.limits, memory=_memory(), cpus=os.cpu_count() or 1)
-    return f"memory {_size(limits.memory)}, cpu {limits.cpu:g}, {limits.pids} processes (not enforced by this version)"
+    limits, held = filled(plan.limits), outlook(os.environ)
+    texts = {"memory": f"memory {_size(limits.memory)}", "cpu": f"cpu {limits.cpu:g}", "pids": f"{limits.pids} processes"}
+    return ", ".join(f"{text} ({held.get(field, 'not enforced here')})" for field, text in texts.items())
 
 
 def _calls(plan: Plan) -> str:
@@ -115,13 +117,6 @@ def _calls(plan: Plan) -> str:
     if filter_of(plan, os.uname().machine) is None:
         return "not filtered"
     return "filtered" + (", but for namespaces and mounts" if plan.namespaces.nested_user else "")
-
-
-def _memory() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (OSError, ValueError):
-        return 0
 
 
 def _size(number: int | None) -> str:

@@ -84,6 +84,10 @@ class Account:
             return "this run keeps files there"
         return "it notes there what has to be removed afterwards" if plan.scaffolding or plan.guard.project else ""
 
+    def limited(self, limits: Mapping[str, object]) -> None:
+        """What bounds the box, and what does not."""
+        self.record.write("limits", **limits)
+
     def started(self, pid: int) -> None:
         """Pid 1 of the box is there, and has run nothing yet: bubblewrap is busy, so that this costs the start no time."""
         self._plan()

@@ -1,6 +1,6 @@
 """One run from its plan to its outcome: what it acquires on the host, in order, and gives back in reverse, whatever happens.
 
-    folder and record -> copies -> the project's guard -> mount points -> network -> bubblewrap
+    folder and record -> copies -> the project's guard -> mount points -> network -> limits -> bubblewrap
 
 Each is a module of its own; this one only knows the order. `rundir.sweep` does the second half for runs that were killed.
 """
@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 
 from inner import bwrap, seccomp
-from inner.frozen import TYPE_CHECKING
-from inner.launch import copies, guarding, rundir, scaffold, supervisor, syscall
+from inner.frozen import TYPE_CHECKING, replace
+from inner.launch import copies, guarding, limits, rundir, scaffold, supervisor, syscall
 from inner.launch.account import Account
+from inner.launch.limits import Held
 from inner.launch.undo import Undo
 
 if TYPE_CHECKING:
@@ -63,8 +64,12 @@ def run(
         scaffold.note(folder, plan.scaffolding)
         undo.later(scaffold.remove, folder)
         network = _network(plan, profile, host, account.record.fd, undo)
+        held = Held(plan, host.env, folder)
+        undo.later(held.close)
+        held.prepare()
 
         def started(pid: int) -> None:
+            account.limited(held.hold(pid, warn))
             account.started(pid)
             if network is not None:
                 network(pid)
@@ -82,6 +87,8 @@ def run(
             on_started=started,
             log=account.log,
         )
+        used = held.usage()
+        outcome = replace(outcome, memory=used.memory, processes=used.processes, oom=used.oom)
         guard.end()
         account.left(guard)
         account.ended(outcome)
@@ -91,6 +98,7 @@ def run(
 def recover(folder: str, warn: Callable[[str], None]) -> None:
     """Undo on the host what the run of `folder` would have undone itself."""
     scaffold.remove(folder)
+    limits.recover(folder)
     if os.path.lexists(f"{folder}/logins"):
         from inner.launch import login
 

@@ -195,7 +195,6 @@ def refuse_unbuilt(profile: Profile) -> None:
         )
     cases = (
         (bool(set(sandbox.require) - set(REQUIRE)), "such a requirement", "sandbox.require", f"one of: {', '.join(REQUIRE)}"),
-        (any(x is not None for x in (sandbox.limits.memory, sandbox.limits.cpu, sandbox.limits.pids)), "resource limits", "sandbox.limits", "leave the limits out"),
         (bool(sandbox.cgroup_manager), "a cgroup manager", "sandbox.cgroup_manager", "leave the key out"),
         (not sandbox.pid_namespace, "a shared pid namespace", "sandbox.pid_namespace", "leave the key out"),
         ("session-bus" in sandbox.allow or "systemd-user" in sandbox.allow, "a filtered session bus", "sandbox.allow", "leave the key out"),

@@ -125,9 +125,8 @@ def lines(run: Run) -> list[tuple[str, str]]:
         rows.append(("used", ", ".join(used)))
     if end.get("oom"):
         limit = run.first("limits").get("memory")
-        rows.append(
-            ("memory", f"the limit{f' of {amount(limit)}' if limit else ''} was reached, and {end['oom']} processes ended for it")
-        )
+        ended = "1 process was" if end["oom"] == 1 else f"{end['oom']} processes were"
+        rows.append(("memory", f"the limit{f' of {amount(limit)}' if limit else ''} was reached, and {ended} ended for it"))
         rows.append(("", "to allow more: `inner run --limit-memory SIZE`"))
     if run.first("limits").get("missing"):
         rows.append(

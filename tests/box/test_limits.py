@@ -1,0 +1,73 @@
+"""Limits as anybody has them, without a control group: the number of processes is held by the kernel, the rest is told or refused."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from program import inner
+
+pytestmark = pytest.mark.box
+
+FORKS = "import os, time\nn = 0\ntry:\n    while n < 60:\n        if os.fork() == 0:\n            time.sleep(60)\n        n += 1\nexcept OSError:\n    pass\nprint(n)"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    (tmp_path / "project").mkdir()
+    for name in ("STATE", "CONFIG", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path
+
+
+def as_anybody(*words):
+    """`inner` without a control group to write to: as it is for most users, and for root once the file system is read-only."""
+    hidden = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o ro none /sys/fs/cgroup && exec "$@"', "sh"]
+    return inner(*words, before=hidden if os.getuid() == 0 else [])
+
+
+def profile(home, text):
+    (home / "p.toml").write_text(f'schema_version = "1"\nname = "p"\nextends = "shell"\n{text}')
+    return str(home / "p.toml")
+
+
+def test_a_fork_bomb_is_held():
+    done = inner("run", "--limit-pids", "20", "--", "python3", "-c", FORKS)
+    assert done.stdout == "19\n"  # and python3 itself
+    assert inner("run", "--limit-pids", "200", "--", "python3", "-c", FORKS).stdout == "60\n"
+
+
+def test_the_bound_cannot_be_raised_in_the_box():
+    raised = "import resource\ntry:\n    resource.setrlimit(resource.RLIMIT_NPROC, (4000, 4000))\nexcept (ValueError, OSError) as e:\n    pass\n"
+    assert inner("run", "--limit-pids", "20", "--", "python3", "-c", raised + FORKS).stdout == "19\n"
+
+
+def test_other_processes_of_the_user_do_not_count():
+    """RLIMIT_NPROC before the user namespace would count them, and this box could not start."""
+    assert inner("run", "--limit-pids", "2", "--", "python3", "-c", "print('here')").stdout == "here\n"
+
+
+def test_memory_that_was_asked_for_and_cannot_be_held_is_told_once(home):
+    done = as_anybody("run", "--limit-memory", "1G", "--", "true")
+    assert done.returncode == 0
+    assert done.stderr.count("warning: ") == 1
+    assert "warning: memory cannot be limited: " in done.stderr
+    assert as_anybody("run", "--", "true").stderr == ""  # a default is no promise
+
+
+def test_a_profile_that_requires_limits_is_refused(home):
+    done = as_anybody("run", "-p", profile(home, '[sandbox]\nrequire = ["limits"]\n'), "--", "touch", "made")
+    assert done.returncode == 125
+    assert "this profile requires it" in done.stderr
+    assert "hint: " in done.stderr
+    assert not os.path.exists("made")
+
+
+def test_what_holds_each_limit_is_recorded():
+    inner("run", "--limit-pids", "50", "--", "true")
+    limits = json.loads(inner("log", "show", "--json").stdout)["data"]["limits"]
+    assert limits["pids"] == 50
+    assert limits["by"]["pids"] in {"rlimit", "cgroup", "systemd"}
+    assert set(limits["missing"]) | set(limits["by"]) == {"memory", "cpu", "pids"}
