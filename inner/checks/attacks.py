@@ -36,6 +36,7 @@ GRANTS: tuple[tuple[tuple[str, ...], str, Callable[[Subject], bool]], ...] = (
     ),
     (("sysfs", "other-users", "devices"), 'root = "host-ro"', lambda s: s.profile.sandbox.root == "host-ro"),
     ((*GIT, "set-id"), 'git_dir = "rw"', lambda s: s.profile.sandbox.git_dir == "rw"),
+    (("agent-login",), "agents = [...]", lambda s: any(private.logins for private in s.plan.private)),
     (("variable", "sweep-environments"), "inherit_all = true", lambda s: s.profile.env.inherit_all),
     ((*HOST_PROCESSES, "command-lines"), "pid_namespace = false", lambda s: not s.plan.namespaces.pid),
 )

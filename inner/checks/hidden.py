@@ -41,8 +41,9 @@ def _ask(key: str) -> Callable[[Subject], Sequence[Question]]:
 def _judge(key: str) -> Callable[[Subject, Sequence[Answer]], Verdict]:
     def judge(subject: Subject, answers: Sequence[Answer]) -> Verdict:
         there = [place for place, answer in zip(_places(subject, key), answers, strict=True) if _reached(subject, place, answer)]
+        copies = sorted({p.dest for p in subject.plan.private if p.logins and p.dest in _places(subject, key)})
         if not there:
-            return OK
+            return Verdict(note=f"readable by all that runs in the box, a copy of the login: {listed(copies)}") if copies else OK
         mend: dict[str, Patch] = {"sandbox.allow": Edit(remove=(key,))} if key and key in subject.profile.sandbox.allow else {}
         return Verdict(f"reachable: {listed(there)}", mend=mend)
 
@@ -51,9 +52,9 @@ def _judge(key: str) -> Callable[[Subject, Sequence[Answer]], Verdict]:
 
 def _reached(subject: Subject, place: str, answer: Answer) -> bool:
     """Whether the box sees anything of the host's there. A socket counts when somebody answers, a folder when it has entries; a
-    file of the box's own (a seed, a history) does not.
+    file of the box's own (a seed, a history, the copy of a login that an agent needs) does not.
     """
-    if not answer["kind"]:
+    if not answer["kind"] or any(private.dest == place for private in subject.plan.private):
         return False
     if not subject.table.at(place).host and _own(subject, place):
         return False

@@ -89,7 +89,8 @@ def layout(subject: Subject) -> dict[str, object]:
     """What is on this host anyway and must be out of reach: what the profile grants is not asked for."""
     allowed = subject.profile.sandbox.allow
     places = [path for path, key in subject.secrets.paths.items() if not (key and key in allowed)]
-    there = [path for path in places if kind(subject.host, path)]
+    copies = {str(private.dest) for private in subject.plan.private if private.logins}
+    there = [path for path in places if kind(subject.host, path) and path not in copies]
     from inner.checks.hidden import SOCKETS
 
     run = f"/run/user/{subject.host.uid}"
@@ -97,6 +98,7 @@ def layout(subject: Subject) -> dict[str, object]:
     sockets = [path for path in (*named, *there) if kind(subject.host, path) == "socket"]
     return {
         "hidden": [path for path in there if kind(subject.host, path) != "socket"],
+        "logins": sorted(copies),
         "sockets": list(dict.fromkeys(sockets)),
         "users": [entry.pw_name for entry in pwd.getpwall() if entry.pw_name not in ("root", "nobody", subject.host.user)],
         "devices": [path for path in DEVICES if _device(path)],

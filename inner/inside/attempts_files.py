@@ -100,6 +100,14 @@ def known_credentials(facts: Facts) -> str:
     raise Held("nothing there")
 
 
+@attempt(FILES, "read the login of the agent")
+def agent_login(facts: Facts) -> str:
+    for path in facts["logins"]:
+        with contextlib.suppress(OSError):
+            return _some(path)
+    raise Held("there is none")
+
+
 @attempt(FILES, "open a device of the host")
 def devices(facts: Facts) -> str:
     reason = "no such device"

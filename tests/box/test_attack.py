@@ -62,7 +62,7 @@ def test_in_the_box_every_attempt_is_stopped_and_nothing_is_left_behind(world):
     found, report = states(world)
     assert {name for name, state in found.items() if state != HELD} - set(PROJECT) == set(), report
     assert (tree(world.project), [path for path in tree(world.home) if not path.startswith((".local", ".cache"))]) == before
-    assert os.listdir(world.home / ".local/state/inner") == ["runs"]
+    assert not [name for name in os.listdir(world.home / ".local/state/inner") if name.startswith("canaries")]
 
 
 # --- where nothing stops them ---------------------------------------------------------------------------------------------
@@ -133,7 +133,10 @@ def test_without_a_box_and_in_an_open_one_the_same_attempts_succeed(world, tmp_p
         str(world.features.path), "--dev-bind", "/", "/", "--ro-bind", "/usr", "/usr", "--tmpfs", str(hiding), "--unshare-user",
         "--unshare-uts", "--unshare-pid", "--proc", "/proc", "--cap-add", "ALL",
     ]  # fmt: skip
-    for name, wrap, facts in (("none", [], {"left_out": ("privileges",)}), ("open", bwrap, {"masks": [str(hiding)]})):
+    for name, wrap, facts in (
+        ("none", [], {"left_out": ("privileges",)}),
+        ("open", bwrap, {"masks": [str(hiding)], "logins": [str(world.home / ".ssh/id_rsa")]}),
+    ):
         (place / name).mkdir()
         with canaries(str(place / name), project=str(world.project), home=str(world.home), **layout(subject)) as laid:
             found, answers = _open(world, laid, wrap, **facts)
@@ -162,6 +165,19 @@ def test_what_the_profile_opens_is_open_and_the_line_is_named(world, line):
     assert all(line in outcome.text for outcome in report.outcomes if outcome.state == OPEN and outcome.name not in PROJECT)
     assert opened <= next(set(names) for names, text, _ in GRANTS if text == line)
     assert {name for name, state in found.items() if state == BROKEN} <= set(PROJECT)
+
+
+CLAUDE = 'agents = ["claude"]\n[sandbox]\nnetwork_mode = "allowlist"\n'
+
+
+def test_the_login_that_an_agent_needs_is_open_and_nobody_elses(world):
+    for place in (".claude/.credentials.json", ".codex/auth.json"):
+        (world.home / place).parent.mkdir(parents=True, exist_ok=True)
+        (world.home / place).write_text('{"claudeAiOauth": {"accessToken": "x", "expiresAt": 4000000000000}}')
+        (world.home / place).chmod(0o600)
+    found, _ = states(world, CLAUDE)
+    assert (found["agent-login"], found["known-credentials"]) == (OPEN, HELD)
+    assert states(world)[0]["agent-login"] == HELD
 
 
 def test_answers_of_a_lying_box_remove_nothing_of_the_users(world, tmp_path):

@@ -325,6 +325,31 @@ def test_an_abstract_socket_is_seen(world):
         assert told(judge(subject, world.answers(subject, folder)), "sockets-abstract")[0] == "ok"
 
 
+CLAUDE = 'agents = ["claude"]\n[sandbox]\nnetwork_mode = "allowlist"\n'
+
+
+def test_the_copy_of_a_login_is_told_and_the_one_of_another_agent_is_not_there(world):
+    for place in (".claude/.credentials.json", ".codex/auth.json"):
+        (world.home / place).parent.mkdir(parents=True, exist_ok=True)
+        (world.home / place).write_text('{"claudeAiOauth": {"accessToken": "x", "expiresAt": 4000000000000}}')
+        (world.home / place).chmod(0o600)
+    found = world.findings(CLAUDE)
+    state, severity, text = told(found, "hidden-always")
+    assert (state, severity) == ("told", "INFO") and ".claude/.credentials.json" in text and "codex" not in text
+    assert {f.check for f in found if f.state == "failed"} == set()
+
+
+@pytest.mark.parametrize(
+    ("until", "text"), [(1.7e12, "has expired"), (4e12, ""), ("2001-01-01T00:00:00Z", "has expired"), ("soon", ""), (None, "")]
+)
+def test_a_login_that_has_ended_is_told_and_no_failure(world, until, text):
+    (world.home / ".claude").mkdir()
+    (world.home / ".claude/.credentials.json").write_text(json.dumps({"claudeAiOauth": {"accessToken": "x", "expiresAt": until}}))
+    (world.home / ".claude/.credentials.json").chmod(0o600)
+    found = told(world.findings(CLAUDE), "logins")
+    assert found[0] == ("told" if text else "ok") and text in found[2]
+
+
 def test_every_check_has_been_seen_to_fail():
     """The cases above, and those of the pieces that have files of their own."""
     seen = {*MISTAKES, *KEYS, *PLANS, *WORDS, "mounts", "usr-readonly", "unplanned", "hidden-always", "project", "masks", "made-files",
