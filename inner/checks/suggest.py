@@ -30,7 +30,8 @@ def profile_text(profile: Profile, base: str, findings: Sequence[Finding]) -> st
     """A whole profile, with a comment for every check that failed; only comments when there is nothing to mend."""
     failed = [finding for finding in findings if finding.state == "failed"]
     lines = [
-        f"# {finding.check}: {_line(finding.text)}" + ("" if finding.mend else " (no profile changes that)") for finding in failed
+        f"# {_line(finding.check)}: {_line(finding.text)}" + ("" if finding.mend else " (no profile changes that)")
+        for finding in failed
     ]
     mended = patches(findings)
     if not failed:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from asked import World, listening
+from program import INNER
 
 from inner.checks.attacks import BROKEN, GRANTS, HELD, NAMES, OPEN, judge
 from inner.commands.attack import attacked, layout
@@ -204,8 +205,8 @@ def test_answers_of_a_lying_box_remove_nothing_of_the_users(world, tmp_path):
 
 def test_the_command_says_what_held_and_fails_when_something_did_not(world):
     done = subprocess.run(
-        [sys.executable, "-m", "inner", "verify", "--attack", "-p", world.profile(), "--json"], cwd=world.project, capture_output=True,
-        timeout=120, env={**os.environ, **world.env, "PYTHONPATH": os.pathsep.join(sys.path)},
+        [*INNER, "verify", "--attack", "-p", world.profile(), "--json"], cwd=world.project, capture_output=True,
+        timeout=120, env={**os.environ, **world.env},
     )  # fmt: skip
     data = json.loads(done.stdout)
     assert (data["schema"], data["kind"]) == (1, "attack")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 
 import pytest
 from asked import HEAD, World
+from program import INNER
 
 from inner.commands.why import ask, sort_of
 from inner.settings import load
@@ -47,8 +47,8 @@ def why(world, subject, profile="", kind=""):
 
 def run(world, *words):
     done = subprocess.run(
-        [sys.executable, "-m", "inner", "run", *words], cwd=world.project, capture_output=True, timeout=60,
-        env={**os.environ, **world.env, "PYTHONPATH": os.pathsep.join(sys.path)},
+        [*INNER, "run", *words], cwd=world.project, capture_output=True, timeout=60,
+        env={**os.environ, **world.env},
     )  # fmt: skip
     return done.returncode
 
@@ -180,8 +180,8 @@ def test_what_is_offered_for_a_host_allows_it(world, host, base):
     again = ask(host, "host", str(world.place / "child.toml"), "", load(asked), asked)
     assert again.state == "allowed"
     shown = subprocess.run(
-        [sys.executable, "-m", "inner", "run", "-p", str(world.place / "base.toml"), *answer.changes[0].flags, "--dry-run", "--json"],
-        cwd=world.project, capture_output=True, timeout=60, env={**os.environ, **world.env, "PYTHONPATH": os.pathsep.join(sys.path)},
+        [*INNER, "run", "-p", str(world.place / "base.toml"), *answer.changes[0].flags, "--dry-run", "--json"],
+        cwd=world.project, capture_output=True, timeout=60, env={**os.environ, **world.env},
     )  # fmt: skip
     network = json.loads(shown.stdout)["data"]["network"]
     assert network["mode"] == "allowlist" and answer.changes[0].flags[1] in network["allow"]
@@ -266,8 +266,8 @@ def test_a_word_is_what_it_looks_like(world):
 def test_the_command_tells_it_as_text_and_as_json_and_hostile_names_are_escaped(world):
     def call(*words):
         return subprocess.run(
-            [sys.executable, "-m", "inner", "why", *words], cwd=world.project, capture_output=True, text=True, timeout=60,
-            env={**os.environ, **world.env, "PYTHONPATH": os.pathsep.join(sys.path)},
+            [*INNER, "why", *words], cwd=world.project, capture_output=True, text=True, timeout=60,
+            env={**os.environ, **world.env},
         )  # fmt: skip
 
     text = call("~/.ssh")
