@@ -362,7 +362,7 @@ def test_a_signal_while_the_box_is_made(delay):
     process = subprocess.Popen(launched.argv("sleep", "60"), stderr=subprocess.PIPE)
     time.sleep(delay)
     process.terminate()
-    assert process.wait(10) in {143, -15}  # -15: Python itself was not ready yet
+    assert process.wait(10) in {143, -15}, process.stderr.read()  # -15: Python itself was not ready yet
 
 
 def test_the_second_interrupt_kills():

@@ -350,3 +350,26 @@ def test_a_machine_without_a_filter_is_refused(tmp_path):
             "error: inner has no system call filter for i686: only for x86_64 and aarch64\n"
             'hint: `seccomp = "off"` under `[sandbox]` of the profile runs without one\n'
         )
+
+
+def test_what_breaks_breaks_as_the_page_says(tmp_path, monkeypatch):
+    """docs/explanation/system-calls.md"""
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    done = inner(
+        "run",
+        "--",
+        "sh",
+        "-c",
+        "install -m 4755 /bin/true x; cp /bin/true y; tar -cf t --mode 4755 y; tar -xpf t; ss -t >/dev/null; unshare -U true",
+    )
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()] == [
+        "install",
+        "tar",
+        "tar",
+        "Cannot open netlink socket",
+        "unshare",
+    ]
+    assert done.stderr.count("Operation not permitted") == 3
+    assert done.stderr.count("Protocol not supported") == 1
+    assert inner("run", "--", "sh", "-c", "ip -br address && ps -ef").returncode == 0
