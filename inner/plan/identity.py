@@ -46,12 +46,13 @@ class Git:
 
 def git(profile: Profile, host: Host, *, project: str, mounts: Sequence[Mount], secrets: Secrets, program: str = "") -> Git:
     """The part of the plan; `mounts` are those so far, `program` is the command. ConfigError for an override that git cannot read."""
-    found = _Configuration(host, project)
+    writable = (project, *(mount.src for mount in mounts if isinstance(mount, Bind) and mount.mode == "rw"))
+    found = _Configuration(host, project, writable)
     entries = gitconfig.harmless(found.entries)
     strip = {name.lower() for name in profile.git.strip_sections}
     entries = [entry for entry in entries if entry.section not in strip]
     made: list[Mount] = []
-    ignored = _ignored(host, found.entries, project, secrets)
+    ignored = _ignored(host, found.entries, writable, secrets)
     if ignored:
         made.append(Data(IGNORED, ignored, why="files that git ignores everywhere"))
         entries.append(Entry("core", None, "excludesfile", IGNORED))
@@ -84,8 +85,8 @@ def git(profile: Profile, host: Host, *, project: str, mounts: Sequence[Mount], 
 class _Configuration:
     """Every entry that git would read outside for this project but its own configuration, in order, and the files it is from."""
 
-    def __init__(self, host: Host, project: str) -> None:
-        self._host, self._project = host, project
+    def __init__(self, host: Host, project: str, writable: Sequence[str]) -> None:
+        self._host, self._project, self._writable = host, project, writable
         self.entries: list[Entry] = []
         self.files: list[HostPath] = []
         self.notices: list[str] = []
@@ -109,18 +110,23 @@ class _Configuration:
         if not path.startswith("/") or len(self.files) >= MOST_FILES or depth > MOST_DEPTH:
             return
         real = realpath(self._host, normal(path))
-        content = None if covers(self._project, real) else self._host.read(real, gitconfig.MOST_BYTES)
-        if content is None:  # not there, or written by whoever writes the project
+        theirs = any(covers(folder, real) for folder in self._writable)  # written by whoever is in the box
+        content = None if theirs and depth else self._host.read(real, gitconfig.MOST_BYTES)
+        if content is None:
+            return
+        entries, bad = gitconfig.parse(content)
+        if theirs:  # dotfiles, worked on: their say is who the user is, and no more
+            self.notices.append(f"`{path}` leads to `{real}`, which the box may write: it is git's configuration outside")
+            self.entries += [entry for entry in entries if (entry.section, entry.sub) == ("user", None)]
             return
         self.files.append(real)
-        entries, bad = gitconfig.parse(content)
         if bad:
             self.notices.append(f"git's configuration is read up to line {bad} of `{path}`, which git itself would refuse")
         for entry in entries:
             found = gitconfig.included(entry)
             if found is None:
                 self.entries.append(entry)
-            elif self._applies(found[0], path):
+            elif self._applies(found[0], real):
                 wanted = found[1]
                 wanted = f"{self._host.home}{wanted[1:]}" if wanted.startswith("~/") else wanted
                 self._read(wanted if wanted.startswith("/") else f"{path.rpartition('/')[0]}/{wanted}", depth + 1)
@@ -190,7 +196,7 @@ def _regular(host: Host, path: str) -> bytes:
     return (host.read(path, gitconfig.MOST_BYTES) or b"") if found is not None and found.kind == "file" else b""
 
 
-def _ignored(host: Host, entries: Sequence[Entry], project: str, secrets: Secrets) -> bytes:
+def _ignored(host: Host, entries: Sequence[Entry], writable: Sequence[str], secrets: Secrets) -> bytes:
     """The patterns of the user's own ignore file (gitignore(5)): `core.excludesFile`, or its default place."""
     path = gitconfig.value_of(entries, "core.excludesFile")
     if path is None:
@@ -198,7 +204,7 @@ def _ignored(host: Host, entries: Sequence[Entry], project: str, secrets: Secret
         path = (xdg if xdg.startswith("/") else f"{host.home}/.config") + "/git/ignore"
     path = f"{host.home}{path[1:]}" if path.startswith("~/") else path
     real = realpath(host, path) if path.startswith("/") else HostPath("")
-    if not real or covers(project, real) or secrets.key_of(real) is not None:
+    if not real or any(covers(folder, real) for folder in writable) or secrets.key_of(real) is not None:
         return b""
     content = host.read(real, gitconfig.MOST_BYTES) or b""
     return b"" if b"\0" in content else content

@@ -146,3 +146,21 @@ def test_where_the_hosts_files_are_shown_they_are_hidden():
 
 def test_a_line_that_git_refuses_is_said():
     assert "line 2" in made({f"{HOME}/.gitconfig": text("[user]\n?\n")}).notices[0]
+
+
+def test_what_another_writable_folder_holds_counts_as_the_projects():
+    tree = {f"{HOME}/.gitconfig": "link:dot/gitconfig", f"{HOME}/dot/gitconfig": text("[pull]\nrebase = 1\n"), f"{HOME}/.config/git/ignore": "link:../../dot/ignore",
+            f"{HOME}/dot/ignore": text("x")}  # fmt: skip
+    shown = Bind(HostPath(f"{HOME}/dot"), BoxPath(f"{HOME}/dot"), "rw")
+    assert content(made(tree)) != b""
+    assert content(made(tree, mounts=(shown,))) == b""
+
+
+def test_of_a_configuration_that_the_project_holds_only_the_identity_is_taken():
+    tree = {f"{HOME}/.gitconfig": "link:project/gitconfig", f"{HOME}/.netrc": text("secret"), f"{HOME}/secret": text("secret"),
+            f"{PROJECT}/gitconfig": text("[user]\nname = A\n[core]\nexcludesFile = ~/secret\n[pull]\nrebase = 1\n[include]\npath = ~/x.inc\n[safe]\ndirectory = *\n"),
+            f"{HOME}/x.inc": text("[user]\nname = X\n")}  # fmt: skip
+    found = made(tree)
+    assert content(found) == b'[user]\n\tname = "A"\n'
+    assert len(found.mounts) == 1
+    assert "which the box may write" in found.notices[0]
