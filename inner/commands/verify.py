@@ -53,6 +53,8 @@ def add(app: typer.Typer) -> None:
         def work() -> int:
             if everything and profile:
                 raise UsageError("one profile and all of them contradict each other", hint="`inner verify --all`, or `-p NAME`")
+            if attack and (suggest or everything):
+                raise UsageError("attacks are tried on one profile, and suggest nothing", hint="`inner verify --attack -p NAME`")
             return verify(
                 profile, workdir, everything=everything, suggest=suggest, attack=attack, as_json=as_json, no_project=no_project
             )
