@@ -37,7 +37,7 @@ def list_home(facts: Facts) -> str:
     raise Held("another folder")
 
 
-@attempt(FILES, "climb out of the project with ..")
+@attempt(FILES, "climb out of the project by its parents")
 def climb(facts: Facts) -> str:
     return _read(facts["project"] + "/.." * 40 + facts["canary"], facts)
 
