@@ -14,6 +14,7 @@ from inner.plan import mounts, root
 from inner.plan.agent import agents
 from inner.plan.clipboard import display
 from inner.plan.command import command
+from inner.plan.contract import TEXT, contract
 from inner.plan.environment import environment
 from inner.plan.guard import guard
 from inner.plan.hide import Secrets
@@ -134,14 +135,24 @@ def build(
 
     interactive = profile.entrypoint.interactive
     own = (("HOME", box.home), ("USER", box.user), ("LOGNAME", box.user), ("SHELL", shell), ("PATH", ":".join(path)),
-           ("XDG_RUNTIME_DIR", box.runtime), ("INNER_BOX", profile.name))  # fmt: skip
+           ("XDG_RUNTIME_DIR", box.runtime), ("INNER_BOX", profile.name), ("INNER_BOX_INFO", TEXT))  # fmt: skip
     private = terminal if interactive is None else interactive and terminal
     env, notices = environment(profile, host, own=own, terminal=private, expand=box.expand, extra=extra)
     box.notices += notices
     if box.sandbox.seccomp == "off":
         origin = box.profile.origin("sandbox.seccomp")
         box.notices.append(f"system calls are not filtered: the kernel answers all that this box asks of it ({origin})")
-    ordered = mounts.simplify(mounts.order(box.mounts))
+    hosts = (*box.sandbox.network_allow, *(host for host, _ in box.hosts))
+    told = contract(
+        mounts.order(box.mounts),
+        profile,
+        hosts=hosts,
+        project=box.project,
+        home=box.home,
+        run_dir=box.run_dir,
+        review=request.review,
+    )
+    ordered = mounts.simplify(mounts.order((*box.mounts, *told)))
     table = mounts.MountTable(ordered, host)
     _refuse_missing(box, table, line[0], path)
     return Plan(
@@ -161,7 +172,7 @@ def build(
         ),
         network=Network(
             box.sandbox.network_mode,
-            (*box.sandbox.network_allow, *(host for host, _ in box.hosts)),
+            hosts,
             box.sandbox.network_deny,
             tuple(box.hosts),
         ),
