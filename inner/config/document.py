@@ -12,7 +12,7 @@ import stat
 from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING, frozen
 from inner.origin import Origin
-from inner.paths import covers
+from inner.paths import covers, normal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +72,7 @@ def read(path: str, *, root: str = "", uid: int | None = None, shared: bool = Fa
 
 
 def _open_below(root: str, path: str) -> int:
-    if root == path or not covers(root, path):
+    if root == path or not covers(root, path) or normal(path) != path:
         raise ValueError(path)
     parent, _, name = path.rpartition("/")
     folder = open_folder(root, parent or "/")

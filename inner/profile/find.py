@@ -169,7 +169,7 @@ class Shelf:
 
 def stem(url: str) -> str:
     """The last part of an address' path, as far as it can be a name; else `downloaded`."""
-    name = url.partition("?")[0].partition("#")[0].rpartition("/")[2].removesuffix(".toml").lower()
+    name = url.partition("?")[0].partition("#")[0].rpartition("/")[2].lower().removesuffix(".toml")
     return name if NAME.fullmatch(name) else "downloaded"
 
 
