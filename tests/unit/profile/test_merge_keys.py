@@ -9,7 +9,7 @@ from inner.profile.keys import KEYS
 from inner.profile.model import AgentSpec, Credential, CustomCheck, MountSpec
 
 # key: (base, child, what they come to; and, for the same child without trust, what comes of it)
-S, L, E, N, O, G, M = "[sandbox]\n", "[sandbox.limits]\n", "[env]\n", "[entrypoint]\n", "[output]\n", "[git]\n", "[mounts]\n"
+S, L, E, N, P, G, M = "[sandbox]\n", "[sandbox.limits]\n", "[env]\n", "[entrypoint]\n", "[output]\n", "[git]\n", "[mounts]\n"
 A_B, A, B = ("a", "b"), ("a",), ("b",)
 CASES: dict[str, tuple[str, str, object, object]] = {
     "description": ('description = "a"', 'description = "b"', "b", "b"),
@@ -51,9 +51,9 @@ CASES: dict[str, tuple[str, str, object, object]] = {
     "entrypoint.cursor_fix": (N + 'cursor_fix = "shell"', N + 'cursor_fix = "newlines"', "newlines", "newlines"),
     "entrypoint.workdir": (N + 'workdir = "/a"', N + 'workdir = "/b"', "/b", "/a"),
     "entrypoint.history": (N + 'history = ["a"]', N + 'history = ["b"]', A_B, A),
-    "output.summary": (O + "summary = false", O + "summary = true", True, True),
-    "output.log": (O + 'log = "/a"', O + 'log = "/b"', "/b", "/a"),
-    "output.timeout_seconds": (O + "timeout_seconds = 60", O + "timeout_seconds = 0", 0, 60),
+    "output.summary": (P + "summary = false", P + "summary = true", True, True),
+    "output.log": (P + 'log = "/a"', P + 'log = "/b"', "/b", "/a"),
+    "output.timeout_seconds": (P + "timeout_seconds = 60", P + "timeout_seconds = 0", 0, 60),
     "noop.block": ('[noop]\nblock = ["a"]', '[noop]\nblock = ["b"]', A_B, A_B),
     "noop.rewrite": ('[noop]\nrewrite = { a = "x" }', '[noop]\nrewrite = { a = "y", b = "y" }', {"a": "y", "b": "y"}, {"a": "x"}),
     "credentials": ('[credentials.a]\nsource = "env:A"\nhosts = ["a.test"]', '[credentials.a]\nsource = "env:B"\nhosts = ["b.test"]',
@@ -106,7 +106,7 @@ def test_a_project_that_is_not_trusted_gets_no_more_than_its_base(machine: Machi
 
 
 @pytest.mark.parametrize(
-    "key", [key for key, what in KEYS.items() if what.merge in ("list", "first") and key not in ("verify.custom.checks",)]
+    "key", [key for key, what in KEYS.items() if what.merge in ("list", "first") and key != "verify.custom.checks"]
 )
 def test_a_list_can_lose_and_gain_elements_and_be_set_anew(machine: Machine, key: str) -> None:
     base, child, _, _ = CASES[key]
@@ -142,7 +142,7 @@ def test_a_lower_mode_and_fewer_rights_are_taken_without_trust(machine: Machine)
     machine.write(
         "user",
         "work",
-        M + '"~/a" = "rw"\n"~/b" = "rw"\n' + S + 'network_mode = "full"\n' + L + 'memory = "2G"\n' + O + "timeout_seconds = 0\n",
+        M + '"~/a" = "rw"\n"~/b" = "rw"\n' + S + 'network_mode = "full"\n' + L + 'memory = "2G"\n' + P + "timeout_seconds = 0\n",
     )
     machine.write(
         "project",
