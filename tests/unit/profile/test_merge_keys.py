@@ -153,7 +153,7 @@ def test_a_lower_mode_and_fewer_rights_are_taken_without_trust(machine: Machine)
         + 'network_mode = "allowlist"\nnetwork_allow = ["a.test"]\n'
         + L
         + 'memory = "1G"\n'
-        + O
+        + P
         + "timeout_seconds = 9\n",
     )
     found = machine.resolve("work")
