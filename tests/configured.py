@@ -36,6 +36,7 @@ class Machine:
         for folder in (self.home, self.system, self.project):
             folder.mkdir(parents=True)
         (self.project / ".git").mkdir()
+        (self.project / ".git/HEAD").write_text("ref: refs/heads/main\n")
         self.env: dict[str, str] = {"HOME": str(self.home), "TERM": "xterm"}
 
     def host(self) -> RealHost:

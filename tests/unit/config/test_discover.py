@@ -34,9 +34,11 @@ def test_the_first_folder_upwards_with_a_file_is_the_project() -> None:
 
 
 def test_the_walk_ends_at_the_git_root() -> None:
-    tree = {f"{HOME}/src/.inner.toml": "file", f"{HOME}/src/p/.git": "dir"}
+    above = {f"{HOME}/src/.inner.toml": "file"}
+    tree = {**above, f"{HOME}/src/p/.git/HEAD": "file"}
     assert found(tree) == ("", "/src/p")
-    assert found({**tree, f"{HOME}/src/p/.git": "file"}) == ("", "/src/p"), "a worktree's .git is a file"
+    assert found({**above, f"{HOME}/src/p/.git": "file"}) == ("", "/src/p"), "a worktree's .git is a file"
+    assert found({**above, f"{HOME}/src/p/.git": "dir"}) == ("/src", "/src"), "an empty folder is what holds a place"
     assert found({**tree, f"{HOME}/src/p/.inner.toml": "file"}) == ("/src/p", "/src/p")
 
 
