@@ -40,7 +40,7 @@ class Streams:
         self.terminal: Terminal | None = None
         self.keys: Pump | None = None
         self.input: Pump | None = None
-        self._given_back: tuple[int, int] | None = None
+        self._given_back: tuple[int, int, int] | None = None  # the file, the pipe in its place, where reading began
 
     def connect(self, stdio: tuple[int, int, int], *, private: bool, typed: Callable[[bytes], bytes]) -> None:
         """Decides for each of the three. `typed` sees every key on its way into a private terminal."""
@@ -92,7 +92,7 @@ class Streams:
         end, write = os.pipe2(os.O_CLOEXEC)
         self.made.keep(end)
         if stream.kind == "file":
-            self._given_back = (stream.fd, end)
+            self._given_back = (stream.fd, end, os.lseek(stream.fd, 0, os.SEEK_CUR))
         else:
             self.ours.append(end)
         self.input = Pump(stream.fd, pipe_sink(write), name=NAMES[0], own=False)
@@ -146,10 +146,10 @@ class Streams:
             if self._given_back is not None:
                 import fcntl
 
-                source, end = self._given_back
+                source, end, began = self._given_back
                 left += int.from_bytes(fcntl.ioctl(end, FIONREAD, bytes(4)), "little")
-                if left:
-                    os.lseek(source, -left, os.SEEK_CUR)
+                if left:  # what the box wrote into its own input was never the file's
+                    os.lseek(source, max(began, os.lseek(source, 0, os.SEEK_CUR) - left), os.SEEK_SET)
         self.pumps = [pump for pump in self.pumps if pump is not self.keys and pump is not self.input]
 
     def held_back(self) -> bytes:

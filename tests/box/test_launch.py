@@ -278,6 +278,16 @@ def test_unread_input_is_given_back(tmp_path):
         assert run("dd", "bs=1", "count=5", stdin=stdin).returncode == 0
 
 
+def test_no_more_input_is_given_back_than_was_read(tmp_path):
+    """The box writes into the pipe that stands for the file, so more is left than ever came from it."""
+    source = tmp_path / "in"
+    source.write_bytes(b"0123456789" * 10)
+    with source.open("rb", buffering=0) as stdin:
+        stdin.seek(50)
+        done = run("sh", "-c", "exec 3> /proc/self/fd/0; yes | head -c 4000 >&3", stdin=stdin)
+        assert (done.returncode, stdin.tell()) == (0, 50)
+
+
 def test_pipes_end_as_they_should():
     assert run("cat", stdin=None, input=b"hello").stdout == b"hello"
     first = subprocess.run(
