@@ -13,11 +13,13 @@ from inner import ui
 from inner.errors import UsageError
 from inner.frozen import TYPE_CHECKING
 from inner.guard import guard
+from inner.paths import covers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inner.review.changes import Change
+    from inner.review.git import Repository
     from inner.review.record import Review
     from inner.review.select import Changed
 
@@ -40,23 +42,26 @@ def add(app: typer.Typer) -> None:
 
 def main(words: Sequence[str], *, dry_run: bool, yes: bool, ways: Sequence[str]) -> int:
     """Choose, show, ask, do."""
-    from inner.commands.diff import state
+    from inner.commands.diff import state, touches
     from inner.review import record
-    from inner.review.run import settle
+    from inner.review.git import repositories
+    from inner.review.run import recover, settle
     from inner.review.select import changed, nothing
 
     if len(ways) > 1:
         raise UsageError(f"`--{ways[0]}` and `--{ways[1]}` contradict each other", hint="give one of them")
+    recover(state(), ui.warning)
     review, paths = record.choose(state(), words, os.getcwd())
     lock = record.lock(review, "applied")
     try:
+        commits = [one for one in repositories(review) if touches(one.top, paths)]
         with changed(review, paths, os.getcwd()) as found:
-            if paths and not found.changes:
+            if paths and not found.changes and not commits:
                 raise nothing(paths)
-            _show(found)
+            _show(found, commits)
             if dry_run:
                 return 1 if any(change.conflict for change in found.changes) and not ways else 0
-            if found.changes and not yes and not _asked(found, ways):
+            if (found.changes or commits) and not yes and not _asked(found, ways):
                 ui.note("nothing was changed")
                 return 1
         settle(review)  # of a run that was killed
@@ -65,17 +70,22 @@ def main(words: Sequence[str], *, dry_run: bool, yes: bool, ways: Sequence[str])
             return 0
         _recover(review)
         with changed(review, paths, os.getcwd()) as found:  # as it is now: the question may have taken its time
-            left = _apply(found, ways)
+            left = _apply(review, found, ways)
+        for one in commits:
+            _take_over(review, one)
         return _finish(review, left)
     finally:
         os.close(lock)
 
 
-def _show(found: Changed) -> None:
+def _show(found: Changed, commits: Sequence[Repository]) -> None:
     from inner.commands.diff import remarks, summary, visible
 
     for change in visible(found.changes):
         ui.out(summary(change, found.of(change)))
+    for repository in commits:
+        for line in repository.lines():
+            ui.out(ui.safe(line))
     remarks(found.changes)
 
 
@@ -89,21 +99,39 @@ def _asked(found: Changed, ways: Sequence[str]) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _apply(found: Changed, ways: Sequence[str]) -> list[tuple[Change, str]]:
+def _apply(review: Review, found: Changed, ways: Sequence[str]) -> list[tuple[Change, str]]:
     from inner.commands.diff import shown_path
+    from inner.review import git
     from inner.review.apply import Apply
 
     left: list[tuple[Change, str]] = []
     for comparison in found.comparisons:
         changes = [change for change in found.changes if change.layer == comparison.layer.number]
+        made = git.new(changes)
         work = Apply(comparison)
-        work.run(changes, way=ways[0] if ways else "")
+        work.run([c for c in changes if not any(covers(one.path, c.path) for one in made)], way=ways[0] if ways else "")
+        for one in made:
+            _take_over(review, git.adopt(review, comparison, one))
         left += work.left
         for change, reason in work.left:
             ui.warning(f"left as it is: `{shown_path(change, comparison)}`: {reason}")
         if work.applied:
             ui.note(f"applied {len(work.applied)} changes to `{comparison.layer.src}`")
     return left
+
+
+def _take_over(review: Review, repository: Repository) -> None:
+    from inner.review.git import take_over
+
+    brought = take_over(review, repository)
+    if brought is None:
+        return
+    for name, place in brought.kept:
+        ui.warning(f"`{name}` was changed outside, or is in use: the box's is kept as `{place}` in `{repository.top}`")
+    for text in brought.notes:
+        ui.warning(text)
+    if brought.updated:
+        ui.note(f"git in `{repository.top}`: {', '.join(brought.updated)}")
 
 
 def _recover(review: Review) -> None:
@@ -122,11 +150,12 @@ def _finish(review: Review, left: Sequence[tuple[Change, str]]) -> int:
     """Close the review when nothing of it is left that could be applied."""
     from inner.launch import rundir
     from inner.review.apply import SPECIAL
+    from inner.review.git import repositories
     from inner.review.select import changed
 
     with changed(review, (), os.getcwd()) as rest:
         open_ones = [change for change in rest.changes if change.what != "special"]
-    if not open_ones:
+    if not open_ones and not repositories(review):
         rundir.remove(review.folder)
     elif any(reason != SPECIAL for _, reason in left):
         ui.note(

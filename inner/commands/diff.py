@@ -41,27 +41,41 @@ def state() -> str:
 def main(words: Sequence[str], *, stat: bool, all_: bool, as_json: bool) -> int:
     """List, or choose a review and show it."""
     from inner.review import record
+    from inner.review.git import repositories
+    from inner.review.run import recover
     from inner.review.select import changed
 
+    recover(state(), ui.warning)
     if all_:
         return listing(as_json=as_json)
     review, paths = record.choose(state(), words, os.getcwd())
+    commits = [one for one in repositories(review) if touches(one.top, paths)]
     with changed(review, paths, os.getcwd()) as found:
         if as_json:
-            ui.json(
-                "review", {"id": review.id, "project": review.project, "changes": [_plain(c, found.of(c)) for c in found.changes]}
-            )
+            changes = [_plain(change, found.of(change)) for change in found.changes]
+            ui.json("review", {"id": review.id, "project": review.project, "changes": changes, "repositories": commits})
             return 0
         ui.err(f"inner: review {review.id} of `{ui.safe(review.project)}`" + (", still running" if record.busy(review) else ""))
-        if not found.changes:
+        if not found.changes and not commits:
             ui.note("nothing is left of it to apply: `inner discard` removes it" if not paths else "nothing is changed there")
         for change in visible(found.changes):
             if stat:
                 ui.out(summary(change, found.of(change)))
             else:
                 _show(change, found.of(change))
+        for repository in commits:
+            for line in repository.lines():
+                ui.out(ui.safe(line))
         remarks(found.changes)
     return 0
+
+
+def touches(top: str, paths: Sequence[str]) -> bool:
+    """Whether paths mean the repository of a work tree, or there are none."""
+    from inner.paths import covers, normal
+
+    full = [normal(path if path.startswith("/") else f"{os.getcwd()}/{path}") for path in paths]
+    return not full or any(covers(path, f"{top}/.git") for path in full)
 
 
 def listing(*, as_json: bool) -> int:

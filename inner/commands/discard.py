@@ -33,9 +33,11 @@ def main(words: Sequence[str], *, all_: bool, yes: bool) -> int:
     from inner.commands.diff import state
     from inner.launch import rundir
     from inner.review import record
+    from inner.review.run import recover
 
     if all_ and words:
         raise UsageError("`--all` means every review: no ID goes with it")
+    recover(state(), ui.warning)
     if all_:
         reviews = record.pending(state())
     else:

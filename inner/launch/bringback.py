@@ -49,7 +49,7 @@ def bring_back(into: str, run: str) -> Brought | None:
     found = shadow.recorded(into)
     if found is None:
         return None
-    taking = _Taking(into, run, *found)
+    taking = Taking(into, run, *found)
     try:
         return taking.all()
     except (RunError, OSError, ValueError) as problem:
@@ -65,7 +65,9 @@ def bring_back(into: str, run: str) -> Brought | None:
         return Brought(taking.shadow.top, tuple(taking.updated), tuple(taking.kept), (*taking.notes, note))
 
 
-class _Taking:
+class Taking:
+    """What the copy in `into` has that the repository has not. `all` takes it over; `changed` only looks."""
+
     def __init__(self, into: str, run: str, made: Shadow, index: tuple[int, ...], links: tuple[str, ...]) -> None:
         self.into, self.run, self.shadow, self.index_stamp, self.links = into, run, made, index, frozenset(links)
         self.copy, self.before = f"{into}/shadow", f"{into}/before"
@@ -109,6 +111,22 @@ class _Taking:
             self._set_index(deltas, there)
         self._set_state(state, there)
         return Brought(self.shadow.top, tuple(self.updated), tuple(self.kept), tuple(self.notes))
+
+    def changed(self) -> list[tuple[str, str, str]]:
+        """(ref, what it was, what it is), "" for nothing; HEAD when it was moved; ("index", "", "") for what is staged."""
+        was, now = self._heads()
+        found = [
+            (name, was.get(name, ""), now.get(name, ""))
+            for name in sorted(was.keys() | now.keys())
+            if was.get(name) != now.get(name)
+        ]
+        head, head_was = self._head(self.copy), self._head(self.before)
+        if head != head_was:
+            found.append(("HEAD", head_was, head))
+        deltas, note = self._index()
+        if deltas or note:
+            found.append(("index", "", ""))
+        return found
 
     # --- what the box did ----------------------------------------------------------------------------------------------
 

@@ -41,14 +41,16 @@ class Guarding:
         for one in self.guard.shadows:
             shadow.make(one)
         self.began = time.time_ns()
-        noted = (self.began, self.guard.project, self.guard.late, self.guard.repositories)
+        noted = (self.began, self.guard.project, self.guard.late, self.guard.repositories, self.guard.apart)
         shadow.write(f"{self.folder}/{NOTE}", marshal.dumps(noted))
 
     def end(self) -> None:
         """Whatever happened in between. Once."""
         try:
             began, self.began = self.began, 0
-            if began:
+            if began and self.guard.apart:
+                set_apart(self.folder, self.guard.apart)
+            elif began:
                 self._look(began)
                 self._bring()
         finally:
@@ -72,14 +74,21 @@ def recover(folder: str, warn: Callable[[str], None]) -> None:
     """For a run that was killed, before its folder is removed."""
     try:
         with open(f"{folder}/{NOTE}", "rb") as file:
-            began, project, late, repositories = marshal.loads(file.read())  # noqa: S302 - ours, where no box can write
+            began, project, late, repositories, apart = marshal.loads(file.read())  # noqa: S302 - ours, where no box can write
     except (OSError, ValueError, EOFError, TypeError):
         began = 0
     if began:
-        guarding = Guarding(Guard(HostPath(project), late=late, repositories=repositories), folder, warn)
+        guarding = Guarding(Guard(HostPath(project), late=late, repositories=repositories, apart=HostPath(apart)), folder, warn)
         guarding.began = began
         guarding.end()
     placeholders.recover(folder)
+
+
+def set_apart(folder: str, review: str) -> None:
+    """Moves the copies of git folders from the run to its review."""
+    for name in sorted(os.listdir(folder)):
+        if name.startswith("git-") and os.path.isdir(review):
+            os.rename(f"{folder}/{name}", f"{review}/{name}")
 
 
 def _brought(folder: str, run: str, warn: Callable[[str], None]) -> list[Brought]:

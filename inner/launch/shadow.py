@@ -90,10 +90,12 @@ def _make(shadow: Shadow) -> None:
         os.mkdir(f"{copy}/modules", 0o700)
     if shadow.part or shadow.hidden:
         _overlook(shadow, copy)
-    write(
-        f"{into}/{RECORD}",
-        marshal.dumps(({n: getattr(shadow, n) for n in fields(shadow)}, stamp(f"{copy}/index"), tuple(links))),
-    )
+    note(shadow, into, stamp(f"{copy}/index"), tuple(links))
+
+
+def note(shadow: Shadow, into: str, index: tuple[int, ...], links: tuple[str, ...]) -> None:
+    """Writes what `recorded` reads, last of all: what was copied, the stamp of the copy's index, symbolic refs."""
+    write(f"{into}/{RECORD}", marshal.dumps(({n: getattr(shadow, n) for n in fields(shadow)}, index, links)))
 
 
 def recorded(into: str) -> tuple[Shadow, tuple[int, ...], tuple[str, ...]] | None:

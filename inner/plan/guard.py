@@ -10,6 +10,7 @@ from inner.paths import BoxPath, HostPath, covers
 from inner.plan.gitdir import GitDir
 from inner.plan.model import Bind, Guard, Variable
 from inner.plan.protect import ALWAYS, LATE, Protection, masks, tracked
+from inner.plan.review import folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from inner.host import Host
     from inner.plan.model import Mount, Shadow
     from inner.profile.model import Profile
+
+
+ACROSS = "GIT_DISCOVERY_ACROSS_FILESYSTEM"
 
 
 @frozen
@@ -43,14 +47,21 @@ def guard(
 ) -> Guarded:
     """`mounts` so far include the project's own; `steered`: the names that steer the agent of this run; `git`: the host has one.
 
-    A project that is not mounted writable, or as a copy, or with `review`, needs no protection. ConfigError for what cannot be protected.
+    A project that is not mounted writable, or as a copy, needs no protection; with `review` only git's folder does, so that commits
+    can be applied later. ConfigError for what cannot be protected.
     """
     sandbox = profile.sandbox
     hidden = masks(host, project, [(pattern, profile.origin(f"sandbox.mask[{pattern}]")) for pattern in sandbox.mask])
     own = next((m for m in mounts if m.dest == BoxPath(project)), None)
-    if review or not isinstance(own, Bind) or own.mode != "rw" or own.src != project:
+    if not isinstance(own, Bind) or own.mode != "rw" or own.src != project:
         return Guarded(tuple(hidden))
     origin = profile.origin("sandbox.git_dir")
+    if review:
+        wanted = "ro" if sandbox.git_dir == "ro" else "protected"
+        found = GitDir(host, project, wanted, origin, home=home, run_dir=run_dir, mounts=mounts, git=git)
+        apart = Guard(project=project, shadows=tuple(found.shadows), apart=HostPath(folder(run_dir)))
+        variables = (Variable(ACROSS, "1"),) if found.main is not None and found.main.top != project else ()
+        return Guarded((*found.mounts, *hidden), apart, tuple(found.notices), variables)
     found = GitDir(host, project, sandbox.git_dir, origin, home=home, run_dir=run_dir, mounts=mounts, git=git)
     protection = Protection(host, project, [m.dest for m in mounts])
     for name in sandbox.protect:
@@ -73,7 +84,7 @@ def guard(
         repositories=tuple(dict.fromkeys(found.repositories)) if sandbox.git_dir != "rw" else (project,),
     )
     above = found.main is not None and found.main.top != project
-    variables = (Variable("GIT_DISCOVERY_ACROSS_FILESYSTEM", "1"),) if above else ()
+    variables = (Variable(ACROSS, "1"),) if above else ()
     return Guarded((*found.mounts, *protection.mounts, *hidden), result, tuple(notices), variables)
 
 

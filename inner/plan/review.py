@@ -30,6 +30,8 @@ def kept_apart(mounts: Sequence[Mount], project: HostPath, run_dir: str, *, revi
         writable = review and isinstance(mount, Bind) and mount.mode == "rw"
         if not (writable and isinstance(mount, Bind) and (covers(project, mount.src) or covers(mount.src, project))):
             result.append(mount)
+        elif mount.src != project and mount.src == HostPath(mount.dest) and covers(project, mount.src):
+            continue  # the overlay of the project shows it
         elif mount.kind != "dir":
             raise RunError(
                 f"changes to the file `{mount.src}` cannot be kept apart for review",

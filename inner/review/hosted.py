@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # A name, or a folder (with `/`), at any depth -> who acts on it.
 NAMES = {
     ".envrc": "direnv", ".env": "programs that load it", ".gitmodules": "git", ".gitattributes": "git", ".lfsconfig": "git lfs",
-    ".git/": "git", ".githooks/": "git", ".husky/": "git", ".pre-commit-config.yaml": "pre-commit", "lefthook.yml": "lefthook",
+    ".git/": "git", "HEAD": "git (a bare repository)", ".githooks/": "git", ".husky/": "git", ".pre-commit-config.yaml": "pre-commit", "lefthook.yml": "lefthook",
     ".inner.toml": "inner", "inner.toml": "inner", ".inner/": "inner",
     ".vscode/": "VS Code", ".idea/": "JetBrains IDEs", ".zed/": "Zed", ".fleet/": "Fleet", ".nova/": "Nova", ".vs/": "Visual Studio",
     ".devcontainer/": "dev containers", ".devcontainer.json": "dev containers", ".sublime-project": "Sublime Text",

@@ -17,7 +17,7 @@ from inner.frozen import TYPE_CHECKING, frozen
 from inner.launch import rundir
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 VERSION = "1"
 
@@ -163,8 +163,9 @@ def busy(review: Review) -> bool:
     return False
 
 
-def sweep(state: str) -> None:
-    """Removes what starts that failed, and runs that were killed before they changed anything, have left."""
+def sweep(state: str, idle: Callable[[Review], bool]) -> None:
+    """Removes what starts that failed have left, and reviews of runs that were killed and of which `idle` says that nothing is in
+    them."""
     try:
         names = os.listdir(home(state))
     except OSError:
@@ -177,16 +178,12 @@ def sweep(state: str) -> None:
             continue
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not os.path.lexists(f"{folder}/review") or _untouched(read(folder)):
+            if not os.path.lexists(f"{folder}/review") or idle(read(folder)):
                 rundir.remove(folder)
         except (OSError, InnerError):
             continue
         finally:
             os.close(fd)
-
-
-def _untouched(review: Review) -> bool:
-    return all(layer.kind != "copy" and not os.listdir(f"{review.folder}/{layer.number}/upper") for layer in review.layers)
 
 
 def lines(items: Iterable[str]) -> bytes:

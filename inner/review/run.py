@@ -66,7 +66,7 @@ class Kept:
         mounts = wanted(self.plan)
         if not mounts:
             return self
-        record.sweep(self._state)
+        recover(self._state, self._warn)
         self._folder = folder_of(mounts[0]).rpartition("/")[0]
         if any(covers(mount.src, self._folder) for mount in mounts):
             raise RunError("a folder that holds inner's own state cannot be kept for review", where=self._folder)
@@ -115,7 +115,7 @@ class Kept:
             self.changes = settle(self.review)
         finally:
             self._leave(remove=False)
-        if not self.changes:
+        if not os.path.lexists(self._folder):
             self.review = None
 
     def _leave(self, *, remove: bool) -> None:
@@ -137,9 +137,31 @@ def settle(review: record.Review) -> list[Change]:
             if not os.path.lexists(f"{place}.seal"):
                 base.seal(comparison.host, place, found)
         changes += found
-    if not changes:
+    if not changes and not _commits(review):
         rundir.remove(review.folder)
     return changes
+
+
+def _commits(review: record.Review) -> bool:
+    if not any(name.startswith("git-") for name in os.listdir(review.folder)):
+        return False
+    from inner.review.git import repositories
+
+    return bool(repositories(review))
+
+
+def recover(state: str, warn: Callable[[str], None]) -> None:
+    """What runs that were killed have left: their copies of git folders go to their reviews, and reviews of nothing go."""
+    from inner.launch.session import recover as undo
+
+    rundir.sweep(state, lambda folder: undo(folder, warn))
+    record.sweep(state, _idle)
+
+
+def _idle(review: record.Review) -> bool:
+    if any(layer.kind == "copy" or os.listdir(f"{review.folder}/{layer.number}/upper") for layer in review.layers):
+        return False
+    return not _commits(review)
 
 
 def told(kept: Kept) -> list[str]:
@@ -152,6 +174,7 @@ def told(kept: Kept) -> list[str]:
     files = [change for change in kept.changes if "dir" not in (change.what, change.was) or change.kind == "replaced"]
     code = sum(bool(runs(change)) for change in kept.changes)
     text = f"{len(files)} changes are kept for review" + (f", {code} of them may run code outside" if code else "")
+    text += " and what was done in git" if _commits(kept.review) else ""
     return [f"{text}: `inner diff {name}`, then `inner apply {name}` or `inner discard {name}`"]
 
 
