@@ -11,7 +11,7 @@ import stat
 
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING
-from inner.launch import rundir
+from inner.launch import rundir, tree
 from inner.paths import covers
 from inner.records.write import Record
 
@@ -91,7 +91,7 @@ class Account:
     def started(self, pid: int) -> None:
         """Pid 1 of the box is there, and has run nothing yet: bubblewrap is busy, so that this costs the start no time."""
         self._plan()
-        self.record.write("started", pid=pid)
+        self.record.write("started", pid=pid, namespace=tree.namespace(pid))
 
     def _plan(self) -> None:
         if not self._planned:

@@ -11,10 +11,11 @@ import os
 
 from inner import bwrap, seccomp
 from inner.frozen import TYPE_CHECKING, replace
-from inner.launch import copies, guarding, limits, rundir, scaffold, supervisor, syscall
+from inner.launch import copies, guarding, limits, rundir, scaffold, supervisor, syscall, tree
 from inner.launch.account import Account
 from inner.launch.limits import Held
 from inner.launch.undo import Undo
+from inner.records import write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,6 +98,11 @@ def run(
 
 def recover(folder: str, warn: Callable[[str], None]) -> None:
     """Undo on the host what the run of `folder` would have undone itself."""
+    box = write.box(folder)
+    if box is not None:
+        tree.end(
+            *box
+        )  # killed while bubblewrap was busy, inner does not take the box along (bubblewrap's --die-with-parent is set late)
     scaffold.remove(folder)
     limits.recover(folder)
     if os.path.lexists(f"{folder}/logins"):

@@ -56,7 +56,12 @@ class Start:
         if block >= 0 and "block" not in named:
             own += ["--block-fd", str(block)]
         self._passed += [self._status] + ([block] if block >= 0 else [])
-        if not {"--unshare-pid", "--unshare-all"}.intersection(word for word in words if isinstance(word, str)):
+        if self.gate >= 0 and "block" not in named:
+            # Pid 1 of the box keeps the gate from reading as closed when we are killed before we open it: the box would run on its
+            # own. It waits instead, until the next run ends it (session.recover).
+            own += ["--sync-fd", str(self.gate)]
+            self._passed.append(self.gate)
+        elif not {"--unshare-pid", "--unshare-all"}.intersection(word for word in words if isinstance(word, str)):
             # without a pid namespace bubblewrap keeps no reaper, except to hold this open: `outcome` relies on it
             own += ["--sync-fd", str(made.pipe()[1])]
             self._passed.append(int(own[-1]))

@@ -59,6 +59,25 @@ def stat(pid: int) -> list[bytes]:
     return read(f"/proc/{pid}/stat", 4096).rpartition(b") ")[2].split()
 
 
+def namespace(pid: int) -> int:
+    """The number of the pid namespace that a process is in, 0 when it is gone: with its own number, a name for a box."""
+    try:
+        return os.stat(f"/proc/{pid}/ns/pid").st_ino
+    except OSError:
+        return 0
+
+
+def end(pid: int, space: int) -> bool:
+    """Ends the box whose pid 1 has this number, when it is still the one of that pid namespace. Returns whether it was."""
+    process = Process(pid)
+    try:
+        if process.fd < 0 or not space or namespace(pid) != space or space == namespace(os.getpid()):
+            return False
+        return process.send(_signal.SIGKILL)
+    finally:
+        process.close()
+
+
 def stopped(pid: int) -> bool:
     """True for a process that job control has stopped."""
     return stat(pid)[:1] == [b"T"]

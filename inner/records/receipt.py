@@ -102,7 +102,7 @@ def data(run: Run) -> dict[str, Any]:
         "denied": [
             {"host": host, "times": count, "reason": contacted["deny"][1][host]} for host, count in contacted["deny"][0].items()
         ],
-        "changes": run.first("changes").get("changes"),
+        "changes": changes(run),
         "output": run.output or None,
     }
 
@@ -159,13 +159,28 @@ def _network(run: Run) -> list[tuple[str, str]]:
     return rows
 
 
+PROJECT = (
+    ("steers", "changed", "changes what programs do on the host later: look at it"),
+    ("set_id", "set-uid", "the bits have been removed"),
+    ("links", "links", "lead out of the project"),
+    ("special", "special", "devices, sockets or pipes"),
+    ("held", "held", "protected, and as it was"),
+    ("refs", "git", "taken over from the box"),
+    ("kept", "git", "not taken over"),
+)
+
+
+def changes(run: Run) -> dict[str, list[str]]:
+    """What the run left in the project, by kind (the event `project`)."""
+    event = run.first("project")
+    return {key: [str(place) for place in event[key]] for key, _, _ in PROJECT if event.get(key)}
+
+
 def _changes(run: Run) -> list[tuple[str, str]]:
-    """What changed in the project, by kind: `{"kind": [path, ...]}` of an event `changes`."""
-    changes = run.first("changes").get("changes")
+    found = changes(run)
     rows = []
-    for kind, paths in changes.items() if isinstance(changes, dict) else ():
-        shown = ", ".join(map(str, paths[:MOST_LINES])) + (
-            f" and {len(paths) - MOST_LINES} more" if len(paths) > MOST_LINES else ""
-        )
-        rows.append((str(kind), shown))
+    for key, label, meaning in PROJECT:
+        if key in found:
+            more = f" and {len(found[key]) - MOST_LINES} more" if len(found[key]) > MOST_LINES else ""
+            rows.append((label, f"{', '.join(found[key][:MOST_LINES])}{more}: {meaning}"))
     return rows
