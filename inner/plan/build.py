@@ -117,6 +117,7 @@ def build(
         home=box.home,
         shell=shell,
         network=box.sandbox.network_mode,
+        nested="nested-user-ns" in box.sandbox.allow,
     )
     box.mounts.append(Tmpfs(box.runtime, RUN_SIZE, 0o700, why="XDG_RUNTIME_DIR"))
     _home(box)

@@ -81,12 +81,16 @@ HOST_RO_MASKED = (
 TMP_SIZE, VAR_TMP_SIZE, HOME_SIZE, RUN_SIZE, ROOT_SIZE = 1024 * MIB, 256 * MIB, 1024 * MIB, 64 * MIB, 16 * MIB
 
 
-def system(host: Host, *, root: str, user: str, uid: int, gid: int, home: str, shell: str, network: str) -> tuple[Mount, ...]:
-    """The mounts every box has, parents before children. `network` decides which resolver files there are."""
+def system(
+    host: Host, *, root: str, user: str, uid: int, gid: int, home: str, shell: str, network: str, nested: bool = False
+) -> tuple[Mount, ...]:
+    """The mounts every box has, parents before children. `network` decides which resolver files there are; `nested`: the box may
+    make pid namespaces of its own, and mount a /proc for each, which the kernel allows while nothing hides a part of this one.
+    """
     mounts: list[Mount] = list(_minimal(host) if root == "minimal" else _host_ro(host))
     proc = Proc(mode="ro", why="processes of the box; kernel parameters belong to root") if host.uid == 0 else Proc()
     mounts += [proc, Dev()]
-    mounts += _proc_masks(host)
+    mounts += [] if nested else _proc_masks(host)
     mounts += [
         Tmpfs(BoxPath("/tmp"), TMP_SIZE, 0o1777, why="scratch space"),  # noqa: S108 - the box's own
         Tmpfs(BoxPath("/var/tmp"), VAR_TMP_SIZE, 0o1777, why="scratch space"),  # noqa: S108

@@ -268,13 +268,18 @@ def test_x32_is_closed():
 # --- what a profile can change ------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch):
+    """A folder of the user's own to start in."""
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+
+
 @pytest.fixture
 def user(tmp_path, monkeypatch):
     """user(NAME, TEXT): a profile of the user's own, which is trusted; a project's file could not say this."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     (tmp_path / "config/inner/profiles").mkdir(parents=True)
-    (tmp_path / "project").mkdir()
-    monkeypatch.chdir(tmp_path / "project")
 
     def write(name, text):
         (tmp_path / f"config/inner/profiles/{name}.toml").write_text(
@@ -285,7 +290,7 @@ def user(tmp_path, monkeypatch):
     return write
 
 
-NESTED = 'set -e; unshare -Urm sh -c "mount -t tmpfs x /mnt; chroot / true; echo mounted"; unshare -Urn true; bwrap --unshare-all --ro-bind / / echo nested'
+NESTED = 'set -e; unshare -Urm sh -c "mount -t tmpfs x /mnt; chroot / true; echo mounted"; unshare -Urpfn --mount-proc true; bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev echo nested'
 
 
 @for_users
@@ -352,10 +357,8 @@ def test_a_machine_without_a_filter_is_refused(tmp_path):
         )
 
 
-def test_what_breaks_breaks_as_the_page_says(tmp_path, monkeypatch):
+def test_what_breaks_breaks_as_the_page_says():
     """docs/explanation/system-calls.md"""
-    (tmp_path / "project").mkdir()
-    monkeypatch.chdir(tmp_path / "project")
     done = inner(
         "run",
         "--",
