@@ -30,6 +30,19 @@ if TYPE_CHECKING:
 SYSTEM = "/etc/inner"
 NAME = "config.toml"
 
+# the reference page is held to this
+MEANING = {
+    "default_profile": "the profile of `inner run` without `-p`: a name, or a path relative to this file",
+    "log_dir": 'where `log = "auto"` of a profile keeps the output of runs; with the record of each run when left out',
+    "workspaces_path": "what `${workspaces_path}` stands for in profiles and aliases",
+    "keep_runs": "how many runs are remembered; the oldest go",
+    "default_limits.memory": 'memory of a run, such as `"4G"`, where its profile says nothing',
+    "default_limits.cpu": 'cores, such as `1.5` or `"150%"`, where its profile says nothing',
+    "default_limits.pids": "processes, where its profile says nothing",
+    "aliases": '`NAME = "run ..."`: a word for a command line of inner; not over a built-in command, one level, split as a shell does',
+    "profiles": "in a project's file: profiles in tables `[profiles.NAME]`, as in a file of their own",
+    "schema_version": 'in a project\'s file: `"1"`',
+}
 # one word to start each agent at the terminal in the project here; an alias of the same name takes its place
 ALIASES = {name: f"run -p {name}-interactive --" for name in ("claude", "aider", "gemini", "codex", "opencode", "cursor")}
 

@@ -202,6 +202,19 @@ class ProfileFile(InlineProfile):
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON schema of a profile file, for editors. It is a little wider than the models: patterns are left to them."""
+    """The JSON schema of a profile file, for editors: what it takes is what the models take, but for the patterns of texts."""
+    from inner.profile.reference import MEANING, OTHERS
+
     found = ProfileFile.model_json_schema()
+    parts = found["$defs"]
+    modes = parts["MountPart"]["properties"]["mode"]["enum"]
+    found["properties"]["mounts"]["additionalProperties"] = {"anyOf": [{"$ref": "#/$defs/MountPart"}, {"enum": modes}]}
+    severity = parts["CheckPart"]["properties"]["severity"]
+    severity["enum"] = [*severity["enum"], *(word.lower() for word in severity["enum"])]
+    for key, meaning in {**OTHERS, **MEANING}.items():
+        table: Any = found
+        *above, name = key.split(".")
+        for part in above:
+            table = parts[table["properties"][part]["$ref"].rpartition("/")[2]]
+        table["properties"][name]["description"] = meaning
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": "Profile of inner"}
