@@ -120,8 +120,7 @@ STRUCTURE = (  # what a schema can see; texts of a certain form are left to the 
     "agent-unknown-key", "args-edited", "check-without-command", "control-bytes-in-key", "credential-without-hosts",
     "deny-list-remove", "deny-list-set", "list-edit-unknown", "list-not-list", "list-of-numbers", "no-schema-version",
     "other-schema-version", "schema-version-not-text", "switch-not-bool", "timeout-negative", "timeout-not-finite",
-    "too-deep", "two-faults", "unknown-check-key", "unknown-home", "unknown-limit", "unknown-login", "unknown-mount-
-    key", "unknown-mount-mode", "unknown-network-mode", "unknown-root", "unknown-sandbox-key", "unknown-severity",
+    "too-deep", "two-faults", "unknown-check-key", "unknown-home", "unknown-limit", "unknown-login", "unknown-mount-key", "unknown-mount-mode", "unknown-network-mode", "unknown-root", "unknown-sandbox-key", "unknown-severity",
     "unknown-table", "unknown-top-key", "variable-not-text",
 )  # fmt: skip
 
