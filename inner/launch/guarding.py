@@ -49,7 +49,7 @@ class Guarding:
         try:
             began, self.began = self.began, 0
             if began and self.guard.apart:
-                set_apart(self.folder, self.guard.apart)
+                set_apart(self.folder)
             elif began:
                 self._look(began)
                 self._bring()
@@ -78,14 +78,16 @@ def recover(folder: str, warn: Callable[[str], None]) -> None:
     except (OSError, ValueError, EOFError, TypeError):
         began = 0
     if began:
-        guarding = Guarding(Guard(HostPath(project), late=late, repositories=repositories, apart=HostPath(apart)), folder, warn)
+        guarding = Guarding(Guard(HostPath(project), late=late, repositories=repositories, apart=apart), folder, warn)
         guarding.began = began
         guarding.end()
     placeholders.recover(folder)
 
 
-def set_apart(folder: str, review: str) -> None:
-    """Moves the copies of git folders from the run to its review."""
+def set_apart(folder: str) -> None:
+    """Moves the copies of git folders from the run to its review, which has the same name."""
+    state, _, run = folder.rpartition("/runs/")
+    review = f"{state}/reviews/{run}"
     for name in sorted(os.listdir(folder)):
         if name.startswith("git-") and os.path.isdir(review):
             os.rename(f"{folder}/{name}", f"{review}/{name}")

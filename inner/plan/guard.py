@@ -10,7 +10,6 @@ from inner.paths import BoxPath, HostPath, covers
 from inner.plan.gitdir import GitDir
 from inner.plan.model import Bind, Guard, Variable
 from inner.plan.protect import ALWAYS, LATE, Protection, masks, tracked
-from inner.plan.review import folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,7 +58,7 @@ def guard(
     if review:
         wanted = "ro" if sandbox.git_dir == "ro" else "protected"
         found = GitDir(host, project, wanted, origin, home=home, run_dir=run_dir, mounts=mounts, git=git)
-        apart = Guard(project=project, shadows=tuple(found.shadows), apart=HostPath(folder(run_dir)))
+        apart = Guard(project=project, shadows=tuple(found.shadows), apart=True)
         variables = (Variable(ACROSS, "1"),) if found.main is not None and found.main.top != project else ()
         return Guarded((*found.mounts, *hidden), apart, tuple(found.notices), variables)
     found = GitDir(host, project, sandbox.git_dir, origin, home=home, run_dir=run_dir, mounts=mounts, git=git)

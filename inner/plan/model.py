@@ -206,7 +206,7 @@ class Placeholder:
 class Guard:
     """What keeps files of a writable `project` ("": none) from running code outside later. `late`: names, relative to it, that are
     put out of effect when they have appeared during the run. `repositories`: work trees whose `.git` needs no look afterwards.
-    `apart`: the review that keeps all changes; copies of git folders go there too, instead of being taken over at the end.
+    `apart`: a review keeps all changes; the copies of git folders go there, too, instead of being taken over at the end.
     """
 
     project: HostPath = HostPath("")
@@ -214,7 +214,7 @@ class Guard:
     placeholders: tuple[Placeholder, ...] = ()
     late: tuple[str, ...] = ()
     repositories: tuple[HostPath, ...] = ()
-    apart: HostPath = HostPath("")
+    apart: bool = False
 
     def makes(self, path: str) -> bool:
         """Whether `path` is made with the guard, not by bubblewrap: a placeholder, or a part of a copy."""

@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from inner.plan.model import Mount
 
 
-def folder(run_dir: str) -> str:
-    """The review of a run has the run's own name: `STATE/runs/ID` becomes `STATE/reviews/ID`."""
-    state, _, name = run_dir.rpartition("/runs/")
-    return f"{state}/reviews/{name}" if name else ""
-
-
 def kept_apart(mounts: Sequence[Mount], project: HostPath, run_dir: str, *, review: bool) -> tuple[list[Mount], list[str]]:
     """The mounts, every overlay with folders of its own, and notices. RunError for what cannot be kept apart."""
     result: list[Mount] = []
@@ -41,13 +35,13 @@ def kept_apart(mounts: Sequence[Mount], project: HostPath, run_dir: str, *, revi
         else:
             result.append(Overlay(mount.src, mount.dest, why=f"{mount.why}, changes kept for review", origin=mount.origin))
     overlays = sorted((m for m in result if isinstance(m, Overlay)), key=lambda mount: mount.src != project)
-    place = folder(run_dir)
     numbers = {mount.dest: number for number, mount in enumerate(overlays)}
     notices = []
     if review and not any(mount.src == project for mount in overlays):
         notices.append("this profile does not let the box write to the folder it works in: there will be nothing to review")
-    if not place:
+    if not run_dir:
         return result, notices
+    place = f"{run_dir}/review"  # by that name the launcher knows it: a plan speaks of its run's folder only
     return [
         replace(m, upper=HostPath(f"{place}/{numbers[m.dest]}/upper"), work=HostPath(f"{place}/{numbers[m.dest]}/work"))
         if isinstance(m, Overlay)

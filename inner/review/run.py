@@ -25,16 +25,20 @@ def wanted(plan: Plan) -> list[Overlay]:
 
 
 def folder_of(mount: Overlay) -> str:
-    """The folder of its layer."""
-    return mount.upper.rpartition("/")[0]
+    """The folder of its layer: `STATE/reviews/ID/N` for what a plan calls `STATE/runs/ID/review/N/upper`."""
+    run, _, number = mount.upper.rpartition("/upper")[0].rpartition("/review/")
+    state, _, name = run.rpartition("/runs/")
+    return f"{state}/reviews/{name}/{number}"
 
 
 def shown(mount: Mount, kind: str) -> Mount:
     """The mount that bubblewrap is told of."""
-    if not isinstance(mount, Overlay) or not mount.upper or kind == "bwrap":
+    if not isinstance(mount, Overlay) or not mount.upper:
         return mount
-    place = HostPath(f"{folder_of(mount)}/{'copy' if kind == 'copy' else 'root'}")
-    return Bind(place, mount.dest, "rw", why=mount.why, origin=mount.origin)
+    place = folder_of(mount)
+    if kind == "bwrap":
+        return replace(mount, upper=HostPath(f"{place}/upper"), work=HostPath(f"{place}/work"))
+    return Bind(HostPath(f"{place}/{'copy' if kind == 'copy' else 'root'}"), mount.dest, "rw", why=mount.why, origin=mount.origin)
 
 
 class Kept:

@@ -365,6 +365,16 @@ def test_another_folder_can_be_an_overlay(tmp_path):
     assert (data / "f").read_text() == "box\n"
 
 
+def test_a_plan_that_was_kept_serves_the_next_review(world):
+    world.write("f", "start\n")
+    time.sleep(1.2)  # a plan made from what changed just now is not kept
+    for number in range(3):
+        world.sh(f"echo {number} >f; true")
+    contents = [p.read_text() for p in (world.state / "reviews").glob("*/0/*/f")]
+    assert sorted(contents) == ["0\n", "1\n", "2\n"]
+    assert (world.project / "f").read_text() == "start\n"
+
+
 # --- when things go wrong -----------------------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ CASES: dict[str, tuple[str, Request]] = {
     **{f"{name}-claude-one-shot": (name, Request(profile="claude-one-shot", arg=("do it",))) for name in ("ubuntu_24_04", "arch")},
     "ubuntu_24_04-claude-containers": ("ubuntu_24_04", Request(profile="claude-containers")),
     **{f"{name}-python": (name, Request(profile="python", words=("ls",))) for name in ("debian_12", "nixos")},
+    "debian_12-review": ("debian_12", Request(review=True, mount=("/srv/shared:/srv/shared:overlay",), words=("ls",))),
     "debian_12-command": ("debian_12", Request(words=("git", "--version", "--", "a b"), arg=("first",), timeout=5.0)),
     "debian_12-flags": (
         "debian_12",
@@ -42,7 +43,7 @@ CASES: dict[str, tuple[str, Request]] = {
 def text(name: str, tmp: Path) -> str:
     machine, request = CASES[name]
     host = machines.MACHINES[machine]()
-    if name == "debian_12-flags":
+    if name in ("debian_12-flags", "debian_12-review"):
         host = _with(host, {"/home/user/data": "dir", "/srv/shared": "dir"})
     return show(host, request, tmp)
 
