@@ -51,11 +51,17 @@ class Terminal:
         self.cooked = cooked
         self.filter = TermFilter(clipboard=clipboard)
         self.saved = termios.tcgetattr(fd)
+        self.behind = not self.ours()  # another job has the terminal: its keys and modes are not ours
+        self.changed = False
         self.job = 0  # bubblewrap, and the number of its process group
         self.init = 0  # pid 1 of the box
         self.master, self.slave = os.openpty()
         os.set_blocking(self.master, False)
         own = termios.tcgetattr(fd)
+        if self.behind:  # these are the modes of the shell's line editor
+            own[IFLAG] |= termios.ICRNL
+            own[OFLAG] |= termios.OPOST | termios.ONLCR
+            own[LFLAG] |= termios.ICANON | termios.ISIG | termios.IEXTEN | termios.ECHO | termios.ECHOE | termios.ECHOK
         if cooked:
             own[LFLAG] &= ~termios.ECHO  # the user's terminal has shown it already
         termios.tcsetattr(self.slave, termios.TCSANOW, own)
@@ -68,11 +74,23 @@ class Terminal:
         except OSError:
             pass
 
+    def ours(self) -> bool:
+        """Whether we are the terminal's foreground job. What a background job does to its terminal stops it (tcsetattr(3))."""
+        try:
+            return os.tcgetpgrp(self.fd) == os.getpgrp()
+        except OSError:  # not our controlling terminal
+            return True
+
     def raw(self) -> None:
-        """Every key to the box (cfmakeraw(3))."""
-        if self.cooked:
+        """Every key to the box (cfmakeraw(3)), if the terminal is ours."""
+        before, self.behind = self.behind, not self.ours()
+        self.changed = self.changed and not self.behind
+        if self.cooked or self.behind:
             return
         mode = termios.tcgetattr(self.fd)
+        if before:
+            self.saved = termios.tcgetattr(self.fd)
+        self.changed = True
         t = termios
         mode[IFLAG] &= ~(t.IGNBRK | t.BRKINT | t.PARMRK | t.ISTRIP | t.INLCR | t.IGNCR | t.ICRNL | t.IXON)
         mode[OFLAG] &= ~t.OPOST
@@ -83,8 +101,9 @@ class Terminal:
 
     def pause(self) -> None:
         """The user's modes while the job is stopped; what the program set on the screen is its own business then."""
-        if not self.cooked:
+        if self.changed:
             _retried(termios.tcsetattr, self.fd, termios.TCSADRAIN, self.saved)
+            self.changed = False
 
     def restore(self, *, force: bool = False) -> None:
         """Puts the terminal back as it was: what the program left behind, then what the terminal answers to questions, then its
@@ -93,7 +112,7 @@ class Terminal:
         back = self.filter.finish()
         if back:
             self._say(back)
-        if self.cooked:
+        if not self.changed:
             return
         if left and not force:
             deadline = LIMIT

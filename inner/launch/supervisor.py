@@ -30,6 +30,7 @@ else:
 GRACE = 2.0  # seconds between SIGTERM and SIGKILL when time is up
 TWICE = 0.1  # seconds within which a second Ctrl-C is the first one, delivered twice
 LOOK = 0.01  # seconds between two looks while output is held back
+BEHIND = 0.25  # seconds between two looks whether the terminal is ours again: `fg` of a running job sends no signal
 STOP_LOOK = 0.15  # seconds after a key, to see whether the command has stopped itself
 NOTHING_RAN = {"setup", "not-found", "not-executable"}
 
@@ -158,7 +159,16 @@ class Supervisor:
         """Waits for one thing at least, and does everything that can be done."""
         wanted = {fd: select.POLLIN for fd in (self.status, self.report, self.signals.fd if self.signals else -1) if fd >= 0}
         turns: list[tuple[int, int, Pump]] = []
+        terminal = self.streams.terminal
+        if terminal is not None and terminal.behind:
+            if terminal.ours():
+                terminal.raw()
+                terminal.resize()
+            else:
+                seconds = BEHIND if seconds is None else min(seconds, BEHIND)
         for pump in self.streams.pumps:
+            if pump is self.streams.keys and terminal is not None and terminal.behind:
+                continue
             if pump.waiting and pump.held is not None and not pump.held():
                 pump.release()
             fd, events = pump.interest()

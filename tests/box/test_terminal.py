@@ -281,3 +281,81 @@ def _buffers(screen):
     return "\n".join(
         screen.tmux("show-buffer", "-b", name) for name in screen.tmux("list-buffers", "-F", "#{buffer_name}").split()
     )
+
+
+def test_a_run_in_the_background_leaves_the_terminal_to_the_shell(screen):
+    words = shlex.join([*INNER, "run", "--", "sh", "-c", "echo begun; sleep 1; stty -a > modes; read line; echo got-$line"])
+    (screen.project.parent / "start").write_text(f"exec {words}\n")
+    screen.line(f"sh {screen.project.parent}/start &")
+    screen.line("echo typed-$((1 + 1))")
+    screen.wait("typed-2")
+    screen.wait("begun")
+    screen.wait(lambda _: (screen.project / "modes").exists())
+    screen.line("clear; jobs; echo edited-$((1 + 2))")
+    seen = screen.wait("edited-3")
+    assert "Running" in seen and "Stopped" not in seen
+    assert {"icanon", "echo", "isig", "icrnl", "onlcr"} <= set((screen.project / "modes").read_text().replace(";", " ").split())
+    screen.line("fg")
+    time.sleep(1)
+    screen.line("a line")
+    screen.wait("got-a line")
+    screen.last("host$ ")
+    screen.line("clear; stty -a | grep -c ' icanon'")
+    screen.wait(lambda text: text.startswith("1\n"))
+
+
+def test_a_run_goes_on_behind_the_shell_and_comes_back(screen):
+    screen.box(
+        "sh", "-c", "n=0; while [ $n -lt 200 ]; do n=$((n+1)); echo $n > count; sleep 0.05; done; read x; echo got-$x", prompt=""
+    )
+    screen.wait(lambda _: (screen.project / "count").exists())
+    time.sleep(0.3)
+    screen.key("C-z")
+    screen.wait("Stopped")
+    screen.line("bg; clear; echo shell-$((1 + 1))")
+    screen.wait("shell-2")
+    before = int((screen.project / "count").read_text() or 0)
+    time.sleep(0.6)
+    screen.line("clear; jobs; echo shell-$((1 + 2))")
+    seen = screen.wait("shell-3")
+    assert "Running" in seen and int((screen.project / "count").read_text() or 0) > before
+    screen.line("fg")
+    time.sleep(0.6)
+    screen.key("C-c")
+    screen.last("host$ ")
+    screen.line("echo status-$?")
+    screen.wait("status-130")
+
+
+def test_a_window_that_is_closed_ends_the_box(screen):
+    screen.box("sh", "-c", "trap '' HUP; echo begun; exec sleep 4321.5", prompt="")
+    screen.wait("begun")
+    assert _running("4321.5")
+    screen.tmux("kill-server")
+    end = time.monotonic() + WAIT
+    while _running("4321.5"):
+        assert time.monotonic() < end, "it is still there"
+        time.sleep(0.1)
+
+
+def _running(mark):
+    """Whether a process has exactly this argument."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                if file.read().split(b"\0")[:2] == [b"sleep", mark.encode()]:
+                    return True
+        except OSError:
+            pass
+    return False
+
+
+def test_quit_and_end_of_file_and_a_second_interrupt(screen):
+    screen.box("sh", "-c", "trap 'echo once-$((1 + 1))' INT; echo begun; while :; do sleep 0.2; done", prompt="")
+    screen.wait("begun")
+    screen.key("C-c")
+    screen.wait("once-2")
+    screen.key("C-\\")
+    screen.last("host$ ")
+    screen.line("echo status-$?")
+    screen.wait("status-131")
