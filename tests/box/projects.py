@@ -68,6 +68,25 @@ class Machine:
         assert status is None or done.returncode == status, f"{script}\nstatus {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
+    def open_box(self, script, cwd):
+        """The same script where nothing is protected: a box that shows the host as it is, writable."""
+        line = [
+            "/usr/bin/bwrap",
+            "--unshare-pid",
+            "--unshare-net",
+            "--dev-bind",
+            "/",
+            "/",
+            "--die-with-parent",
+            "--",
+            "bash",
+            "-c",
+            script,
+        ]
+        return subprocess.run(
+            line, cwd=cwd, env={**self.env, **GIT_ENV}, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL
+        )
+
     def git(self, *words, cwd, check=True):
         done = subprocess.run(["git", *words], cwd=cwd, env={**self.env, **GIT_ENV}, capture_output=True, text=True, timeout=60)
         assert not check or done.returncode == 0, f"git {words}\n{done.stdout}{done.stderr}"
