@@ -85,7 +85,6 @@ def _make(shadow: Shadow) -> None:
     for name, content in (("config", shadow.config), ("commondir", b".\n"), ("config.worktree", b"")):
         write(f"{copy}/{name}", content)
         os.chmod(f"{copy}/{name}", 0o444)
-    os.chmod(f"{copy}/info", 0o500)
     if os.path.isdir(f"{real}/modules"):
         os.mkdir(f"{copy}/modules", 0o700)
     if shadow.part or shadow.hidden:
@@ -245,8 +244,8 @@ def _info(shadow: Shadow, copy: str) -> None:
     for name in ("exclude", "attributes"):
         content = read(f"{shadow.common}/info/{name}") if os.path.lexists(f"{shadow.common}/info/{name}") else b""
         content += b"\n" + ignored if name == "exclude" and ignored else b""
-        if content:
-            write(f"{copy}/info/{name}", content)
+        write(f"{copy}/info/{name}", content)
+        os.chmod(f"{copy}/info/{name}", 0o444)
     if shadow.part:
         write(f"{copy}/info/sparse-checkout", f"/{shadow.part}/\n".encode("utf-8", "surrogateescape"))
     elif os.path.lexists(f"{shadow.gitdir}/info/sparse-checkout"):
