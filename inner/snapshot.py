@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from inner.host import Host, Stat
 
 
+ENTRY, CONTENT, NAMES = 0, 1, 2
+
+
 class Environment(dict[str, str]):
     """Variables, and which were asked for. `named` also knows those of which only the existence counted."""
 
@@ -54,7 +57,7 @@ class Snapshot:
         self._lstat = host.lstat
         self._seen: dict[str, Stat | None] = {}
         self._real: dict[str, HostPath] = {}
-        self.asked: dict[str, bool] = {}  # path -> whether more than its own entry counted: what a file or a folder holds
+        self.asked: dict[str, int] = {}  # path -> what counted of it: `ENTRY`, `CONTENT` or `NAMES`
 
     @property
     def user(self) -> str:
@@ -69,20 +72,20 @@ class Snapshot:
             found = None  # nothing is in what is not there
         else:
             found = self._lstat(path)
-            self.asked.setdefault(path, False)
+            self.asked.setdefault(path, ENTRY)
         self._seen[path] = found
         return found
 
     def readlink(self, path: str) -> str:
-        self.asked.setdefault(path, False)
+        self.asked.setdefault(path, ENTRY)
         return self._host.readlink(path)
 
     def listdir(self, path: str) -> tuple[str, ...]:
-        self.asked[path] = True
+        self.asked[path] = NAMES
         return self._host.listdir(path)
 
     def read(self, path: str, limit: int = 65536, offset: int = 0) -> bytes | None:
-        self.asked[path] = True
+        self.asked[path] = CONTENT
         return self._host.read(path, limit, offset)
 
     def resolve(self, path: str) -> HostPath:
@@ -100,15 +103,20 @@ class Snapshot:
         return known
 
 
-def look(path: str, holds: bool) -> tuple[object, ...] | None:
-    """How a path looks: what `lstat` and `readlink` say of it, and with `holds` when it was last changed, also behind a link. A
-    folder's size counts only then: it says how many entries there ever were."""
+def look(path: str, what: int) -> tuple[object, ...] | None:
+    """How a path looks: what `lstat` and `readlink` say of it; with `CONTENT` the last element says when it was last changed, also
+    behind a link, with `NAMES` what is in the folder. A folder's size means nothing: boxes come and go in it.
+    """
     try:
         info = os.lstat(path)
         link = os.readlink(path) if stat.S_ISLNK(info.st_mode) else ""
-        behind = os.stat(path) if link and holds else info
+        more: tuple[object, ...] = ()
+        if what == CONTENT:
+            behind = os.stat(path) if link else info
+            more = (behind.st_ino, behind.st_size, behind.st_mtime_ns, behind.st_ctime_ns)
+        elif what == NAMES:
+            more = tuple(sorted(os.listdir(path)))
     except (OSError, ValueError):
         return None
     size = 0 if stat.S_ISDIR(info.st_mode) else info.st_size
-    when = (behind.st_ino, behind.st_size, behind.st_mtime_ns, behind.st_ctime_ns) if holds else ()
-    return (info.st_mode, info.st_uid, info.st_gid, size, info.st_dev, info.st_ino, link, when)
+    return (info.st_mode, info.st_uid, info.st_gid, size, info.st_dev, info.st_ino, link, more)

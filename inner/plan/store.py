@@ -13,12 +13,12 @@ import os
 from inner import __version__, kept
 from inner.agents.base import Login
 from inner.frozen import TYPE_CHECKING, fields, replace
-from inner.paths import cache_dir
+from inner.paths import cache_dir, covers
 from inner.plan import model
 from inner.plan.command import command
 from inner.profile import compiled
 from inner.profile.expand import Expander
-from inner.snapshot import Snapshot, look
+from inner.snapshot import CONTENT, Snapshot, look
 
 if TYPE_CHECKING:
     from inner.host import Host
@@ -94,7 +94,7 @@ def _find(place: str, key: tuple[object, ...], host: Host, run_dir: str) -> Plan
             return None
         if any((name in host.env) is not there for name, there in moves[1]):
             return None
-        if any(look(path, holds) != seen for path, holds, seen in paths):
+        if any(look(path, what) != seen for path, what, seen in paths):
             return None
         plan: Plan = compiled.from_plain(_moved(plain, RUN, run_dir) if moves[0] else plain, RECORDS)
     except (TypeError, ValueError):  # nothing kept, or of another shape
@@ -108,8 +108,9 @@ def _keep(
     env, salt = snapshot.variables, int.from_bytes(os.urandom(8), "little", signed=True)
     values = tuple((name, _digest(salt, env.get(name))) for name in sorted(env.valued))
     there = tuple((name, name in env) for name in sorted(env.named - env.valued))
-    paths = tuple((path, holds, look(path, holds)) for path, holds in snapshot.asked.items())
-    if any(seen and seen[-1] and max(seen[-1][2:]) > began - kept.SETTLED for _, _, seen in paths):  # type: ignore[index]
+    own = run_dir or "\0"  # what will be in the run's own folder is known
+    paths = tuple((path, what, look(path, what)) for path, what in snapshot.asked.items() if not covers(own, path))
+    if any(seen and what == CONTENT and max(seen[-1][2:]) > began - kept.SETTLED for _, what, seen in paths):  # type: ignore[index]
         return
     plain = compiled.to_plain(replace(plan, command=()))
     data = marshal.dumps(plain)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from inner import kept as keeping
 from inner.bwrap import Features
 from inner.errors import HostError
 from inner.host import Facts
@@ -222,7 +223,7 @@ def test_what_was_learnt_is_kept_for_this_user_alone(env):
 
 def test_another_file_is_asked_anew(env, tmp_path):
     path = program(tmp_path / "own", SPEAKS)
-    features._write(str(cache(env)), (key_of(path), (0, 8, 0), ("size",)))
+    keeping.save(str(cache(env)), (key_of(path), (0, 8, 0), ("size",)))
     assert features._read(str(cache(env)), key_of(path)) == ((0, 8, 0), ("size",))
     program(tmp_path / "own", SPEAKS + " ")
     assert features._read(str(cache(env)), key_of(path)) is None
@@ -233,7 +234,7 @@ def test_another_file_is_asked_anew(env, tmp_path):
 def forged(env, change):
     """A cache that claims something else of the real one, then `change`."""
     key = key_of(REAL)
-    features._write(str(cache(env)), (key, (9, 9), ("forged",)))
+    keeping.save(str(cache(env)), (key, (9, 9), ("forged",)))
     assert features.probe(env).version == (9, 9)  # as it is, it is believed
     change(cache(env))
     return features.probe(env).version
@@ -260,7 +261,7 @@ def relink(path):
         lambda path: path.write_bytes(b""),
         lambda path: path.write_bytes(b"garbage"),
         lambda path: path.write_bytes(path.read_bytes()[:-3]),
-        lambda path: path.write_bytes(path.read_bytes() + b"x" * 70000),
+        lambda path: path.write_bytes(path.read_bytes() + b"x" * keeping.MOST),
         lambda path: (path.unlink(), os.mkfifo(path)),
         lambda path: (path.unlink(), path.mkdir()),
         relink,
