@@ -68,9 +68,9 @@ def git(project, *words):
 
 
 def test_a_repository_from_its_first_commit_to_a_rebase(work):
+    git(work.project, "init", "-q", "-b", "trunk")
     work(
         """
-        git init -q
         echo one > file; git add file; git commit -qm 'First'
         git checkout -qb topic; echo topic > other; git add .; git commit -qm 'On the topic'
         git checkout -q trunk; echo two >> file; git commit -qam 'Second'
@@ -112,7 +112,7 @@ def test_where_the_home_is_shown_gits_files_are_not(home, tmp_path):
         file.write("[include]\n\tpath = more.inc\n")
     (tmp_path / "project").mkdir()
     (home / "notes").write_text("shown\n")
-    for root in ("minimal", "host-ro"):
+    for root in ("minimal", "host-ro") if os.geteuid() else ("minimal",):
         (tmp_path / "wide.toml").write_text(
             f'schema_version = "1"\nextends = "shell"\n[sandbox]\nhome = "host-ro"\nroot = "{root}"\n'
         )
@@ -194,7 +194,7 @@ def test_a_command_that_is_rewritten_gets_its_arguments_as_they_were(work, tmp_p
         "--",
         "sh",
         "-c",
-        "docker '' \"$(printf 'x\\ny')\" '*' \"it's\"; ls .; /usr/bin/ls -a | wc -l",
+        "docker '' \"$(printf 'x\\ny')\" '*' \"it's\"; mkdir d; ls d; /usr/bin/ls -a d | wc -l",
         cwd=work.project,
     )
-    assert done.stdout == "<a  b><><x\ny><*><it's>.\n2\n", done.stderr
+    assert done.stdout == "<a  b><><x\ny><*><it's>d\n2\n", done.stderr
