@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 HELD, BROKEN, OPEN = "HELD", "BROKEN", "OPEN"
 NAMES = tuple(ATTEMPTS) if attack.MODULES else ()
 
-KERNEL_FILTERED = tuple(name for name, (group, _, _) in ATTEMPTS.items() if group == "kernel interfaces")
+UNFILTERED = ("core-dump", "parameters")  # kept by other means than the filter
+KERNEL_FILTERED = tuple(
+    name for name, (group, _, _) in ATTEMPTS.items() if group == "kernel interfaces" and name not in UNFILTERED
+)
 SHARED_NETWORK = (
-    "unix-abstract", "passed-descriptor", "socket-list", "loopback", "loopback-datagram", "port-list", "interfaces", "route", "metadata",
+    "unix-abstract", "passed-descriptor", "socket-list", "loopback", "loopback-datagram", "port-list", "interfaces", "route", "metadata", "offer",
 )  # fmt: skip
 GIT = tuple(name for name in ATTEMPTS if name.startswith("git-"))
 HOST_PROCESSES = (*(name for name, (group, _, _) in ATTEMPTS.items() if group == "processes"), "proc-root", "proc-cwd")

@@ -223,7 +223,12 @@ def _protected(subject: Subject) -> list[str]:
     """Read-only places inside of the project, and git's own, which run code on the host."""
     plan = subject.plan
     planned = [m.dest for m in plan.mounts if _mode(m) == "ro" and m.dest != plan.cwd and covers(plan.cwd, m.dest)]
-    git = [f"{plan.cwd}/{name}" for name in GIT if subject.host.lstat(f"{plan.project}/{name}") is not None]
+    git = [
+        place
+        for place in (f"{plan.cwd}/{name}" for name in GIT)
+        # what lies in a copy of git's folder is not brought back
+        if subject.host.lstat(host := subject.table.at(place).host) is not None and covers(plan.project, host)
+    ]
     return list(dict.fromkeys((*planned, *git)))
 
 

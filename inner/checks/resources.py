@@ -33,20 +33,24 @@ def _shimmed(subject: Subject) -> list[tuple[str, str]]:
 def _ask_shims(subject: Subject) -> Sequence[Question]:
     return [
         *({"ask": "digest", "path": place} for _, place in _shimmed(subject)),
-        *({"ask": "command", "name": name} for name in subject.profile.noop.block),
+        *({"ask": "command", "name": name} for name in (*subject.profile.noop.block, *subject.profile.noop.rewrite)),
     ]
 
 
 def _shims(subject: Subject, answers: Sequence[Answer]) -> Verdict:
-    """A shim is a file of the plan's: what the box reads at a replaced command's place must be one of them, byte by byte."""
-    made = {hashlib.sha256(m.content).hexdigest() for m in subject.plan.mounts if isinstance(m, Data)}
+    """What is found on PATH must be a shim, and so must each file that the plan covers with one, byte by byte. A file that is other
+    commands as well cannot be covered: that is told.
+    """
     places = _shimmed(subject)
-    real = [place for (_, place), answer in zip(places, answers, strict=False) if answer["sha256"] not in made]
+    seen = {place: answer["sha256"] for (_, place), answer in zip(places, answers, strict=False)}
+    made = {place: mount.content for place in seen if isinstance(mount := subject.table.at(place).mount, Data)}
+    real = [place for place, content in made.items() if seen[place] != hashlib.sha256(content).hexdigest()]
+    found = [answer["path"] for answer in answers[len(places) :] if answer["path"]]
+    real += [place for place in found if not isinstance(subject.table.at(place).mount, Data)]
     if real:
-        return Verdict(f"the real command can be started: {listed(real)}")
-    found = {answer["path"] for answer in answers[len(places) :] if answer["path"]}
-    past = sorted(place for place in found if place not in {place for _, place in places})
-    return Verdict(f"found on PATH, and not replaced: {listed(past)}") if past else OK
+        return Verdict(f"the real command can be started: {listed(list(dict.fromkeys(real)))}")
+    named = [place for place in seen if place not in made]
+    return Verdict(note=f"replaced by name alone, and reachable by path: {listed(named)}") if named else OK
 
 
 def _nothing(_subject: Subject) -> Sequence[Question]:

@@ -185,7 +185,9 @@ def _git(facts: Facts) -> str:
 
 
 def _aside(path: str, facts: Facts) -> str:
-    """Rename, and back at once."""
+    """Rename, and back at once; of a file that is the host's, not a copy."""
+    if facts["inodes"].get(path) != os.lstat(path).st_ino:
+        raise Held("a copy of the box's own")
     aside = f"{path}-{_name(facts)}"
     os.rename(path, aside)
     os.rename(aside, path)

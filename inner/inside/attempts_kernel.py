@@ -144,6 +144,19 @@ def core_dump(_facts: Facts) -> str:
     return "a core dump is possible"
 
 
+@attempt(KERNEL, "set the kernel's parameters")
+def parameters(_facts: Facts) -> str:
+    reason = errno.ENOENT
+    for path in ("/proc/sys/kernel/core_pattern", "/proc/sys/vm/overcommit_memory", "/proc/sysrq-trigger"):
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CLOEXEC))  # nothing is written
+        except OSError as problem:
+            reason = problem.errno or reason
+        else:
+            return f"could write {path}"
+    raise OSError(reason, os.strerror(reason))
+
+
 # --- privileges -----------------------------------------------------------------------------------------------------------
 
 
@@ -160,6 +173,12 @@ def capability(_facts: Facts) -> str:
 def mount(_facts: Facts) -> str:
     _mount_memory()
     return "mounted one"
+
+
+@attempt(PRIVILEGES, "copy the tree of mounts (open_tree)")
+def mount_copy(_facts: Facts) -> str:
+    os.close(call(428, 428, -100, ctypes.c_char_p(b"/"), 0x8001))  # AT_FDCWD, AT_RECURSIVE | OPEN_TREE_CLONE
+    return "a copy of its own"
 
 
 @attempt(PRIVILEGES, "make the system writable again")

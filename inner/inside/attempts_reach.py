@@ -245,6 +245,25 @@ def interfaces(facts: Facts) -> str:
     return ", ".join(sorted(names))
 
 
+@attempt(NETWORK, "offer a service to the host")
+def offer(facts: Facts) -> str:
+    """The host's process knocks at this port again and again."""
+    with socket.socket() as server:
+        server.settimeout(1)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("127.0.0.1", facts["knock"]))
+        server.listen()
+        try:
+            client, _ = server.accept()
+        except TimeoutError:
+            raise Held("nobody came") from None
+        with client:
+            client.settimeout(1)
+            if facts["token"].encode() in client.recv(4096):
+                return "the host came"
+    raise Held("somebody else came")
+
+
 def _way(address: str) -> str:
     """Connecting a datagram socket sends nothing: it asks for a route."""
     with socket.socket(type=socket.SOCK_DGRAM) as client:

@@ -29,6 +29,8 @@ LEFT = (
     ".git/config.worktree",
 )  # what attempts leave in a project
 
+MOVED = (".git", ".git/hooks", ".git/config")  # what they move aside and back
+
 
 class Canaries:
     """`facts` is for the attempts; `saw(evidence)` says whether the host saw what only it can see, and takes it away."""
@@ -89,8 +91,9 @@ def canaries(folder: str, *, project: str, home: str, **more: object) -> Iterato
         if not line:
             raise HostError("nothing could be laid out for the attempts", where=folder)
         there = [path for name in LEFT if os.path.lexists(path := f"{project}/{name}")]
+        moved = [path for name in MOVED if os.path.lexists(path := f"{project}/{name}")]
         facts = {
-            "token": token, "canary": canary, "folder": folder, "tmp": tmp, "project": project, "home": home, "there": there,
+            "inodes": {path: os.lstat(path).st_ino for path in moved}, "token": token, "canary": canary, "folder": folder, "tmp": tmp, "project": project, "home": home, "there": there,
             "git": os.path.isdir(f"{project}/.git"), "hostname": os.uname().nodename, **json.loads(line), **more,
         }  # fmt: skip
         yield Canaries(facts, child)

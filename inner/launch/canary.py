@@ -54,11 +54,11 @@ def main() -> None:
     opened = libc.mq_open(queue.encode(), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600, None) if hasattr(libc, "mq_open") else -1
     facts = {
         "pid": os.getpid(), "address": ctypes.addressof(memory), "socket": f"{folder}/socket", "abstract": abstract,
-        "tcp": servers[2].getsockname()[1], "udp": datagrams.getsockname()[1], "pts": os.ttyname(side), "shm": number, "queue": queue,
+        "tcp": servers[2].getsockname()[1], "udp": datagrams.getsockname()[1], "pts": os.ttyname(side), "shm": number, "queue": queue, "knock": free(),
     }  # fmt: skip
     tell(json.dumps(facts))
     try:
-        serve(token, servers, datagrams, terminal)
+        serve(token, servers, datagrams, terminal, facts["knock"])
     finally:
         if number >= 0:
             libc.shmctl(number, IPC_RMID, None)
@@ -67,16 +67,18 @@ def main() -> None:
         tell("end")
 
 
-def serve(token: bytes, servers: list[socket.socket], datagrams: socket.socket, terminal: int) -> None:
-    """Answer whoever comes. Closing standard input ends it, when all that came before has been told."""
+def serve(token: bytes, servers: list[socket.socket], datagrams: socket.socket, terminal: int, knock: int) -> None:
+    """Answer whoever comes, and knock at a port. Closing standard input ends it, when all that came before has been told."""
     ended = False
     while True:
         sources: list[Any] = [*servers, datagrams, terminal]
         if not ended:
             sources.append(0)
-        ready, _, _ = select.select(sources, NOTHING, NOTHING, 0.1 if ended else None)
+        ready, _, _ = select.select(sources, NOTHING, NOTHING, 0.1)
         if ended and not ready:
             return
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", knock), 0.1) as client:
+            client.sendall(token)
         for one in ready:
             with contextlib.suppress(OSError):
                 if one == 0:
@@ -87,6 +89,13 @@ def serve(token: bytes, servers: list[socket.socket], datagrams: socket.socket, 
                     tell("datagram" if token in datagrams.recv(4096) else "noise")
                 else:
                     answer(one, token)
+
+
+def free() -> int:
+    """A port of the loopback that nobody listens at."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
 
 
 def answer(server: socket.socket, token: bytes) -> None:

@@ -62,6 +62,10 @@ class World:
     def failed(self, text="", **more):
         return {f.check for f in self.findings(text, **more) if f.state == "failed"}
 
+    def bare(self):
+        """A box for which nothing has to be made on the host: its project is shown read-only."""
+        return self.subject(f'[mounts]\n"{self.project}" = "ro"')[0]
+
     def raw(self, subject, change=lambda words: words, filtered=True, **more):
         """Findings in a box made by bubblewrap alone, `change` having changed its words."""
         plan = replace(subject.plan, command=inquiry.command(inquiry.interpreter(subject.plan, subject.table, subject.host)))

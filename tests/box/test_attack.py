@@ -21,8 +21,6 @@ from inner.settings import load
 
 pytestmark = pytest.mark.box
 
-PROJECT = (*(name for name in NAMES if name.startswith("git-")), "envrc", "mcp-json", "vscode", "inner-toml")
-
 
 @pytest.fixture
 def world(tmp_path):
@@ -61,7 +59,7 @@ def test_there_are_many_in_every_group(world):
 def test_in_the_box_every_attempt_is_stopped_and_nothing_is_left_behind(world):
     before = tree(world.project), [path for path in tree(world.home) if not path.startswith((".local", ".cache"))]
     found, report = states(world)
-    assert {name for name, state in found.items() if state != HELD} - set(PROJECT) == set(), report
+    assert {name for name, state in found.items() if state != HELD} == set(), report
     assert (tree(world.project), [path for path in tree(world.home) if not path.startswith((".local", ".cache"))]) == before
     assert not [name for name in os.listdir(world.home / ".local/state/inner") if name.startswith("canaries")]
 
@@ -88,6 +86,7 @@ FORBIDDEN = {
     "io-uring": _number("/proc/sys/kernel/io_uring_disabled", 0) != 0,
     "type-in": _number("/proc/sys/dev/tty/legacy_tiocsti", 1) == 0,
     "type-in-upper-bits": _number("/proc/sys/dev/tty/legacy_tiocsti", 1) == 0,
+    "parameters": os.getuid() != 0,
     "proc-keys": not Path("/proc/keys").exists(),
     "machine-id": not (Path("/etc/machine-id").exists() and Path("/etc/machine-id").stat().st_size),
     "kernel-ciphers": not _speaks(38, socket.SOCK_SEQPACKET),
@@ -155,7 +154,12 @@ LINES = {
     'allow = ["nested-user-ns"]': '[sandbox]\nallow = ["nested-user-ns"]',
     'root = "host-ro"': '[sandbox]\nroot = "host-ro"',
     "inherit_all = true": "[env]\ninherit_all = true",
+    'git_dir = "rw"': '[sandbox]\ngit_dir = "rw"',
 }
+
+
+if os.getuid() == 0:  # what a box that root starts is refused: tests/box/test_root has it
+    LINES = {line: text for line, text in LINES.items() if not line.startswith(("seccomp", "root", "allow"))}
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -163,9 +167,9 @@ def test_what_the_profile_opens_is_open_and_the_line_is_named(world, line):
     found, report = states(world, LINES[line])
     opened = {outcome.name for outcome in report.outcomes if outcome.state == OPEN}
     assert opened, report
-    assert all(line in outcome.text for outcome in report.outcomes if outcome.state == OPEN and outcome.name not in PROJECT)
+    assert all(line in outcome.text for outcome in report.outcomes if outcome.state == OPEN)
     assert opened <= next(set(names) for names, text, _ in GRANTS if text == line)
-    assert {name for name, state in found.items() if state == BROKEN} <= set(PROJECT)
+    assert {name for name, state in found.items() if state == BROKEN} == set()
 
 
 CLAUDE = 'agents = ["claude"]\n[sandbox]\nnetwork_mode = "allowlist"\n'
@@ -188,19 +192,25 @@ def test_answers_of_a_lying_box_remove_nothing_of_the_users(world, tmp_path):
     (world.project / "empty").mkdir()
     (world.project / "notes").write_text("mine")
     (tmp_path / "outside").write_text("")
-    (world.project / ".vscode").symlink_to(tmp_path)
+    (world.project / ".git/hooks").rmdir()
+    (world.project / ".git/hooks").symlink_to(tmp_path)
     with canaries(str(place), project=str(world.project), home=str(world.home)) as laid:
         for path in (
             world.project / ".envrc",
             world.project / "notes",
             tmp_path / "outside",
-            world.project / ".vscode" / "outside",
+            world.project / ".git/hooks/outside",
         ):
             assert not laid.saw(f"file {path}")
             assert path.exists()
         for evidence in ("signal 12", "datagram", "terminal", "end of it", "", "file ", "file /etc/passwd", "folder /"):
             assert not laid.saw(evidence)
-    assert {name for name in NAMES if judge(world.subject()[0], {}, lambda _: False)[NAMES.index(name)].state != BROKEN} == set()
+
+
+def test_an_attempt_that_says_nothing_is_not_held(world):
+    assert {outcome.state for outcome in judge(world.subject()[0], {}, lambda _: False)} == {BROKEN}
+    nonsense = {name: [1, 2] for name in NAMES}
+    assert {outcome.state for outcome in judge(world.subject()[0], nonsense, lambda _: True)} == {BROKEN}
 
 
 def test_the_command_says_what_held_and_fails_when_something_did_not(world):

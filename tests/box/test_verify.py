@@ -151,7 +151,6 @@ def test_a_key_that_is_allowed_and_whose_answer_is_missing_still_fails(world):
         "root-minimal",
         "writable",
         "logins",
-        "project-protected",
         "shims-active",
     }  # nothing is asked
     assert told(judge(subject, []), "ssh-keys")[0] == "failed"
@@ -274,7 +273,7 @@ def test_another_plan_than_the_one_that_was_meant_is_seen(world, check):
 
 
 def test_bubblewrap_alone_leaves_core_dumps_and_nothing_else(world):
-    subject, _ = world.subject()
+    subject = world.bare()
     assert world.raw(subject) == {"core-dumps"}
 
 
@@ -287,28 +286,28 @@ WORDS = {
 
 @pytest.mark.parametrize("check", WORDS)
 def test_a_flag_more_or_less_is_seen(world, check):
-    subject, _ = world.subject()
+    subject = world.bare()
     assert world.raw(subject, WORDS[check]) - {"core-dumps"} == {check}
 
 
 def test_a_shared_pid_namespace_is_seen(world):
-    subject, _ = world.subject()
+    subject = world.bare()
     found = world.raw(subject, lambda w: tuple(x for x in w if x != "--unshare-pid"))
     assert {"namespaces", "processes"} <= found
 
 
 def test_no_filter_is_seen(world):
-    subject, _ = world.subject()
+    subject = world.bare()
     assert "seccomp" in world.raw(subject, filtered=False)
 
 
 def test_an_environment_that_bubblewrap_was_started_with_is_seen(world, monkeypatch):
-    subject, _ = world.subject()
+    subject = world.bare()
     assert world.raw(subject, clean=False) - {"core-dumps"} == {"first-environment"}
 
 
 def test_an_inherited_descriptor_is_seen(world):
-    subject, _ = world.subject()
+    subject = world.bare()
     fd = os.open(world.home, os.O_RDONLY)
     try:
         assert world.raw(subject, leak=(fd,)) - {"core-dumps"} == {"descriptors"}
@@ -356,7 +355,7 @@ def test_every_check_has_been_seen_to_fail():
             "bounded", "devices", "sockets", "sockets-project", "sockets-abstract", "core-dumps", "processes", "first-environment",
             "descriptors", "terminal"}  # fmt: skip
     elsewhere = {"no-root", "no-new-privs", "project-protected", "shims-active", "writable", "logins"}
-    assert {check.name for check in CHECKS} == (seen - {"custom:no"}) | elsewhere
+    assert {check.name for check in CHECKS} == (seen - {"custom:no"}) | elsewhere | {"root-minimal"}
 
 
 def test_an_answer_is_judged_and_not_believed(world):
@@ -400,3 +399,90 @@ def test_a_python_of_the_project_is_never_asked(world):
 
     subject, _ = world.subject(f'[env]\npath_prepend = ["{fake}"]')
     assert interpreter(subject.plan, subject.table, subject.host).startswith("/usr/")
+
+
+def test_what_is_writable_besides_the_project_is_told(world):
+    (world.place / "data").mkdir()
+    found = world.findings(f'[mounts]\n"{world.place}/data" = "rw"')
+    assert told(found, "writable")[:2] == ("told", "INFO") and str(world.place / "data") in told(found, "writable")[2]
+    assert {f.check for f in found if f.state == "failed"} == set()
+
+
+# --- the project ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def repository(world):
+    for place in ("hooks", "objects", "refs/heads"):
+        (world.project / ".git" / place).mkdir(parents=True)
+    (world.project / ".git/HEAD").write_text("ref: refs/heads/main\n")
+    (world.project / ".git/config").write_text("[core]\n\trepositoryformatversion = 0\n")
+    return world
+
+
+@pytest.mark.parametrize("mode", ["protected", "ro"])
+def test_a_repository_whose_git_folder_is_kept_conforms(repository, mode):
+    assert repository.failed(f'[sandbox]\ngit_dir = "{mode}"') == set()
+
+
+def test_a_repository_whose_git_folder_is_the_boxs_to_write_does_not_and_is_mended(repository):
+    path = repository.profile('[sandbox]\ngit_dir = "rw"')
+    subject, folder = repository.subject(name=path)
+    findings = judge(subject, repository.answers(subject, folder))
+    assert {f.check for f in findings if f.state == "failed"} == {"project-protected"}
+    assert told(findings, "project-protected")[2].endswith("`.git/hooks`, `.git/config`")
+    (repository.place / "mended.toml").write_text(profile_text(subject.profile, path, findings))
+    assert repository.failed(name=str(repository.place / "mended.toml")) == set()
+
+
+@pytest.mark.parametrize("name", [".vscode", ".envrc", ".mcp.json"])
+def test_a_protected_file_that_is_not_mounted_is_seen(repository, name):
+    subject, folder = repository.subject()
+    place = f"{subject.plan.cwd}/{name}"
+    assert place in {m.dest for m in subject.plan.mounts}
+    open_ = planned_as(subject, mounts=_without(subject, place))
+    found = judge(subject, repository.answers(subject, folder, open_))
+    assert {"mounts", "project-protected"} <= {f.check for f in found if f.state == "failed"}
+
+
+# --- shims ----------------------------------------------------------------------------------------------------------------
+
+
+COMMANDS = '[noop]\nblock = ["perl"]\nrewrite = { sed = "true" }'
+
+
+def test_a_replaced_command_that_can_be_reached_by_its_path_is_seen(world):
+    subject, folder = world.subject(COMMANDS)
+    assert {f.check for f in judge(subject, world.answers(subject, folder)) if f.state == "failed"} == set()
+    real = {m.dest for m in subject.plan.mounts if m.dest.startswith("/usr/bin/")}
+    assert real == {"/usr/bin/perl", "/usr/bin/sed"}
+    answers = world.answers(subject, folder, planned_as(subject, mounts=_without(subject, *real)))
+    failed = {f.check for f in judge(subject, answers) if f.state == "failed"}
+    assert failed == {"shims-active", "made-files"}
+    granted = replace(
+        subject, profile=replace(subject.profile, sandbox=replace(subject.profile.sandbox, allow=("shims-active",)))
+    )
+    assert told(judge(granted, answers), "shims-active")[:2] == ("told", "INFO")
+
+
+def test_a_replaced_command_that_is_found_on_path_is_seen(world):
+    subject, folder = world.subject(COMMANDS)
+    path = next(v for v in subject.plan.env if v.name == "PATH")
+    behind = replace(path, value="/usr/bin:/bin")
+    real = {m.dest for m in subject.plan.mounts if m.dest.startswith("/usr/bin/")}
+    other = planned_as(subject, env=(*(v for v in subject.plan.env if v.name != "PATH"), behind), mounts=_without(subject, *real))
+    assert "shims-active" in {f.check for f in judge(subject, world.answers(subject, folder, other)) if f.state == "failed"}
+
+
+def test_a_command_whose_file_is_others_as_well_is_told(world):
+    """Debian's awk is mawk, by two links."""
+    (world.place / "bin").mkdir()
+    (world.place / "bin/many").write_text("#!/bin/sh\n")
+    (world.place / "bin/many").chmod(0o755)
+    for name in ("one", "two"):
+        (world.place / "bin" / name).symlink_to("many")
+    found = world.findings(
+        f'[mounts]\n"{world.place}/bin" = "ro"\n[env]\npath_prepend = ["{world.place}/bin"]\n[noop]\nblock = ["one"]'
+    )
+    state, severity, text = told(found, "shims-active")
+    assert (state, severity) == ("told", "INFO") and f"{world.place}/bin/one" in text
