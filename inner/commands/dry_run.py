@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def show(plan: Plan, profile: Profile, features: Features, host: Host, *, as_json: bool) -> int:
     """Print the plan; nothing is started."""
+    calls = _calls(plan)
     if as_json:
         ui.json("plan", plan)
         return 0
@@ -31,7 +32,7 @@ def show(plan: Plan, profile: Profile, features: Features, host: Host, *, as_jso
     ui.out(f"terminal     {'a private one' if plan.terminal == 'private' else 'none: pipes and files as given'}")
     ui.out(f"time limit   {f'{plan.timeout:g} s' if plan.timeout else 'none'}")
     ui.out(f"limits       {_limits(plan)}")
-    ui.out(f"system calls {_calls(plan)}")
+    ui.out(f"system calls {calls}")
     ui.out()
     ui.out("what the box sees")
     rows = [(place, what, why(mount)) for mount in plan.mounts for place, what in [describe(mount, host)]]

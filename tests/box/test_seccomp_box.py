@@ -346,7 +346,7 @@ def test_a_machine_without_a_filter_is_refused(tmp_path):
         return
     from program import INNER
 
-    for more in ((), ("--dry-run",)):
+    for more in ((), ("--dry-run",), ("--dry-run", "--json")):
         done = subprocess.run(
             ["setarch", "i686", *INNER, "run", *more, "--", "true"], capture_output=True, text=True, timeout=30, cwd=tmp_path
         )
