@@ -13,7 +13,7 @@ from inner.profile.find import Shelf
 from inner.profile.inherit import chain
 from inner.profile.layer import Layer, Set
 from inner.profile.merge import fold
-from inner.profile.model import Entrypoint, Env, Git, Limits, Noop, Output, Profile, Sandbox
+from inner.profile.model import Credential, Entrypoint, Env, Git, Limits, Noop, Output, Profile, Sandbox
 from inner.ui import safe
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def resolve(request: Request, settings: Settings, host: Host, downloads: Iterabl
     folded = fold(layers)
     if not request.entrypoint:
         _refuse_other_command(folded.refused, found.name)
+    _refuse_host_commands(folded)
     taking_part = tuple(layer.origin for layer in layers if layer.patch or layer in found.layers)
     merged = profile(found.name, folded, layers=_unique(taking_part), notices=(*settings.notices, *_notices(folded.refused)))
     return replace(merged, log_dir=settings.log_dir, keep_runs=settings.keep_runs)
@@ -128,6 +129,18 @@ def _refuse_other_command(refused: tuple[Refused, ...], name: str) -> None:
                 f"profile `{safe(name)}`, which is not trusted, would start another command",
                 where=str(item.origin),
                 hint=remedy(item.origin),
+            )
+
+
+def _refuse_host_commands(folded: Folded) -> None:
+    """No project and no download, trusted or not, has a command run outside of the box: a line of it would be as good as a hook."""
+    for key, value in folded.values.items():
+        origin = folded.origins[key]
+        if isinstance(value, Credential) and value.source.startswith("command:") and origin.source in ("project", "remote"):
+            raise ConfigError(
+                f"`{safe(key)}` would run a command of this machine, and only a profile of your own can have that",
+                where=str(origin),
+                hint="move the credential to a profile in `~/.config/inner/profiles`, which that one extends",
             )
 
 
