@@ -35,8 +35,10 @@ class Machine:
         self.home, self.system, self.project = root / "home", root / "etc", root / "src" / "project"
         for folder in (self.home, self.system, self.project):
             folder.mkdir(parents=True)
-        (self.project / ".git").mkdir()
+        for folder in ("objects", "refs/heads"):
+            (self.project / ".git" / folder).mkdir(parents=True)
         (self.project / ".git/HEAD").write_text("ref: refs/heads/main\n")
+        (self.project / ".git/config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = false\n")
         self.env: dict[str, str] = {"HOME": str(self.home), "TERM": "xterm"}
 
     def host(self) -> RealHost:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from hashlib import sha256
 
 import pytest
@@ -267,6 +268,31 @@ def test_a_linked_file_is_not_read_let_alone_trusted(machine: Machine) -> None:
     assert (done.status, done.err) == (
         3, "error: a project's configuration may not be, or lie behind, a symbolic link\n  --> PROJECT/.inner.toml\nhint: put the file itself there\n",
     )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_what_was_kept_of_an_earlier_run_knows_every_change_of_trust(machine: Machine) -> None:
+    """Each step runs twice, so that the second one finds what the first has kept."""
+    machine.put(machine.home / ".npmrc", "x\n")
+    path = machine.write("project", "shell", 'extends = "shell"\n[sandbox]\nallow = ["npmrc"]\n')
+
+    def shown() -> bool:
+        time.sleep(2.1)  # what changed a moment ago is not kept
+        runs = [machine.inner("run", "--dry-run", "--", "true") for _ in range(3)]
+        assert [run.status for run in runs] == [0, 0, 0]
+        found = {"allowed: npmrc" in run.out for run in runs}
+        assert len(found) == 1
+        return found.pop()
+
+    assert not shown()
+    machine.inner("trust", "--yes")
+    assert shown()
+    machine.inner("trust", "--revoke")
+    assert not shown()
+    machine.inner("trust", "--yes")
+    assert shown()
+    path.write_text(path.read_text() + "# another\n")
+    assert not shown()
 
 
 def test_no_project_leaves_a_trusted_project_aside(machine: Machine) -> None:

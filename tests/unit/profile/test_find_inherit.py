@@ -271,6 +271,23 @@ def test_a_trusted_profile_on_one_that_is_not_is_narrowed_below(machine: Machine
     assert (box.clipboard, box.mask, box.allow) == (False, (".env",), ("npmrc",))
 
 
+def test_no_command_of_the_host_is_run_because_a_project_says_so(machine: Machine) -> None:
+    text = '[credentials.x]\nsource = "command:touch /tmp/pwned"\nhosts = ["a.test"]\n'
+    path = machine.write("project", "shell", text)
+    found = machine.resolve("shell")
+    assert found.credentials == {}
+    assert found.notices == (f"`credentials.x` is not taken: {path}:2 is not trusted (read it, then `inner trust`)",)
+    machine.trust(path)
+    assert refused(machine, "shell") == (
+        "`credentials.x` would run a command of this machine, and only a profile of your own can have that", "/src/project/.inner/profiles/shell.toml:2",
+        "move the credential to a profile in `~/.config/inner/profiles`, which that one extends",
+    )  # fmt: skip
+    machine.put(path, 'schema_version = "1"\nextends = "mine"\n')
+    machine.trust(path)
+    machine.write("user", "mine", text)
+    assert machine.resolve("shell").credentials["x"].source == "command:touch /tmp/pwned"
+
+
 def test_the_command_line_has_the_last_word(machine: Machine) -> None:
     machine.write("project", "shell", '[sandbox]\nnetwork_mode = "off"\n')
     found = machine.resolve("shell", network=True, allow=("npmrc",))
