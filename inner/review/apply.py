@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 
-from inner.errors import RunError
+from inner.errors import HostError
 from inner.frozen import TYPE_CHECKING
 from inner.review import kernel, record
 from inner.review.base import CHANGED, GONE, MADE
@@ -98,7 +98,7 @@ class Apply:
         except OSError as problem:
             if problem.errno in FULL:
                 hint = "what is applied is applied, the rest is kept: make room and do the same again"
-                raise RunError(f"no room for `{change.path}`", where=self.host.path, hint=hint) from None
+                raise HostError(f"no room for `{change.path}`", where=self.host.path, hint=hint) from None
             gone = problem.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
             reason = LOST if gone else str(problem.strerror).lower()
         if reason:

@@ -12,7 +12,7 @@ import marshal
 import os
 import stat
 
-from inner.errors import RunError
+from inner.errors import HostError
 from inner.frozen import TYPE_CHECKING
 from inner.review import record
 from inner.review.tree import mark
@@ -144,7 +144,7 @@ def write(path: str, value: object) -> None:
             marshal.dump(value, file, 4)  # type: ignore[arg-type]
         os.rename(f"{path}.new", path)
     except OSError as problem:
-        raise RunError(f"cannot write: {problem.strerror}", where=path, hint="`df -h` shows whether the disk is full") from None
+        raise HostError(f"cannot write: {problem.strerror}", where=path, hint="`df -h` shows whether the disk is full") from None
 
 
 def _load(path: str):  # type: ignore[no-untyped-def]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 
-from inner.errors import RunError
+from inner.errors import HostError, RunError
 from inner.frozen import TYPE_CHECKING, frozen
 from inner.launch import rundir, shadow
 from inner.launch.bringback import Taking
@@ -67,12 +67,13 @@ def take_over(review: Review, repository: Repository) -> Brought | None:
     """Into the real repository. RunError when that fails: the copy is still there, and it can be done again."""
     known = shadow.recorded(repository.into)
     if known is None:
-        raise RunError("the copy of git's folder cannot be read", where=repository.into)
+        raise HostError("the copy of git's folder cannot be read", where=repository.into)
     _again(repository.into)
     try:
         brought = Taking(repository.into, review.id, *known).all()
-    except (OSError, ValueError) as problem:
-        raise RunError(f"commits could not be taken over: {problem}", where=repository.top) from None
+    except (RunError, OSError, ValueError) as problem:
+        reason = problem.message if isinstance(problem, RunError) else str(problem)
+        raise HostError(f"commits could not be taken over: {reason}", where=repository.top) from None
     rundir.remove(repository.into)
     return brought
 

@@ -6,6 +6,8 @@ Some run as soon as a program looks (git, direnv, an editor), others when somebo
 from __future__ import annotations
 
 from inner.frozen import TYPE_CHECKING
+from inner.launch.aftermath import KINDS
+from inner.plan.protect import ALWAYS, LATE
 
 if TYPE_CHECKING:
     from inner.review.changes import Change
@@ -48,6 +50,10 @@ ENDINGS = {
 }
 
 
+# What is protected or told of in runs without review.
+STEERING = frozenset(name.rstrip("/") for name in (*ALWAYS, *LATE))
+
+
 def runs(change: Change) -> str:
     """Who may run what is in a changed place, "" for nobody that is known. Deleting a file runs nothing."""
     if change.kind == "deleted":
@@ -56,12 +62,15 @@ def runs(change: Change) -> str:
     for folder in parts if change.what == "dir" else parts[:-1]:
         if folder + "/" in NAMES:
             return NAMES[folder + "/"]
+    for at, part in enumerate(parts):
+        if part in STEERING or "/".join(parts[at : at + 2]) in STEERING:
+            return "programs that obey it"
     if change.what == "dir":
         return ""
     name = parts[-1]
     found = NAMES.get(name) or NAMES.get(name + "/") or ENDINGS.get(name[name.rfind(".") :] if "." in name else "", "")
-    if found:
-        return found
+    if found or name in KINDS:
+        return found or f"tools ({KINDS[name]})"
     if change.what == "file" and change.mode & 0o111 and not change.old_mode & 0o111:
         return "whoever starts it (it became executable)"
     return ""

@@ -12,7 +12,7 @@ import fcntl
 import os
 import time
 
-from inner.errors import InnerError, RunError, UsageError
+from inner.errors import HostError, InnerError, UsageError
 from inner.frozen import TYPE_CHECKING, frozen
 from inner.launch import rundir
 
@@ -202,10 +202,10 @@ def names(path: str) -> list[str]:
 
 
 def append(path: str, items: Iterable[str]) -> None:
-    """Adds names to a file. RunError when the disk is full."""
+    """Adds names to a file. HostError when the disk is full."""
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with open(fd, "wb") as file:
             file.write(lines(items))
     except OSError as problem:
-        raise RunError(f"cannot write: {problem.strerror}", where=path, hint="`df -h` shows whether the disk is full") from None
+        raise HostError(f"cannot write: {problem.strerror}", where=path, hint="`df -h` shows whether the disk is full") from None

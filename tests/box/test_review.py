@@ -417,6 +417,28 @@ def test_a_start_that_fails_leaves_no_review(tmp_path):
     assert world.reviews() == []
 
 
+FULL = """
+set -e
+mount -t tmpfs -o size=4m none "$PWD"; cd "$PWD"; echo start >a; head -c 3000000 /dev/zero >filler; sleep 0.05
+"$@" run --review --no-network -- sh -c 'head -c 3000000 /dev/zero >big; echo box >a; echo z >z'
+"$@" apply --yes && exit 9; echo "status $?"; ls -A
+rm filler
+"$@" apply --yes; echo "status $?"; ls -A; cat a; wc -c <big
+"""
+
+
+def test_a_full_disk_is_told_and_loses_nothing(tmp_path):
+    world = World(tmp_path)
+    line = ["unshare", "-Urm", "sh", "-c", FULL, "sh", *INNER]
+    done = subprocess.run(
+        line, cwd=world.project, env=world.env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60
+    )
+    assert "no room for `big`" in done.stderr, done.stderr
+    said = [line for line in done.stdout.splitlines() if line[:2] not in ("A ", "M ")]
+    assert said == ["status 4", "a", "filler", "status 0", "a", "big", "z", "box", "3000000"], done.stderr
+    assert world.reviews() == []
+
+
 def test_bad_values_of_the_variable_are_refused(tmp_path):
     world = World(tmp_path)
     world.env["INNER_REVIEW"] = "magic"
