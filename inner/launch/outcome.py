@@ -19,6 +19,7 @@ from inner.frozen import frozen
 
 TIMED_OUT, FAILED, CANNOT_EXECUTE, NOT_FOUND = 124, 125, 126, 127
 TAIL = 4096
+SIGKILL = 9
 
 
 @frozen
@@ -57,6 +58,8 @@ def judge(records: bytes, wait: int, *, forked: bool, ended_by: int, timed_out: 
     if timed_out:
         return Outcome(TIMED_OUT, "timeout", ended_by, started=True, child_pid=pid)
     if started:
+        if ended_by and code == 128 + SIGKILL:  # ours, and bubblewrap was quick enough to tell of it
+            return Outcome(128 + ended_by, "signal", ended_by, child_pid=pid)
         if 128 < code <= 128 + 64:
             return Outcome(code, "signal", code - 128, child_pid=pid)
         return Outcome(code, "exit", child_pid=pid)
