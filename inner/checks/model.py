@@ -27,7 +27,9 @@ SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO")
 
 @frozen
 class Subject:
-    """The box that is meant: the plan with all it came from. `now` is the time in seconds since 1970."""
+    """The box that is meant: the plan with all it came from. `now` is the time in seconds since 1970; `held` what was put in force
+    of the limits when the box was started, and by what (`launch.limits`): the box itself cannot see that.
+    """
 
     plan: Plan
     profile: Profile
@@ -35,6 +37,7 @@ class Subject:
     table: MountTable
     secrets: Secrets
     now: float = 0.0
+    held: Mapping[str, Any] = {}
 
 
 @frozen

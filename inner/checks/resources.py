@@ -57,6 +57,27 @@ def _nothing(_subject: Subject) -> Sequence[Question]:
     return ()
 
 
+def _ask_limits(_subject: Subject) -> Sequence[Question]:
+    return [{"ask": "limits"}]
+
+
+NAMES = {"memory": "memory", "cpu": "processor time", "pids": "number of processes"}
+
+
+def _limits(subject: Subject, answers: Sequence[Answer]) -> Verdict:
+    """What the profile names must be in force; what is only inner's own default, and cannot be here, is told."""
+    held = subject.held
+    if not held:
+        return Verdict("nothing is known of the limits of this box")
+    if held["by"].get("pids") == "rlimit" and not 0 <= answers[0]["processes"] <= held["pids"] + 1:
+        return Verdict(f"the box may have {answers[0]['processes']} processes")
+    missing = [NAMES[field] for field in held["missing"]]
+    named = [NAMES[field] for field in held["missing"] if getattr(subject.plan.limits, field) is not None]
+    if named:
+        return Verdict(f"not limited, though the profile says so: {listed(named)} ({held['reason']})")
+    return Verdict(note=f"not limited on this host: {listed(missing)} ({held['reason']})") if missing else OK
+
+
 def _logins(subject: Subject, _answers: Sequence[Answer]) -> Verdict:
     """Asked of the host: the box has a copy at most. An expired login is renewed by the agent itself, when it may."""
     told = []
@@ -89,5 +110,6 @@ def _expiry(subject: Subject, path: str, dotted: str) -> float:
 
 CHECKS = (
     Check("shims-active", "MEDIUM", "replaced commands cannot be reached", _ask_shims, _shims, "shims-active"),
+    Check("limits", "MEDIUM", "memory, processor time and processes are limited", _ask_limits, _limits),
     Check("logins", "INFO", "agents' logins are good for a while", _nothing, _logins),
 )

@@ -132,10 +132,12 @@ def examine(subject: Subject, folder: str, features: Features) -> Report:
     from inner.checks import conformant, judge, questions
     from inner.launch.inquiry import ask
 
+    held: dict[str, object] = {}
     answers = ask(
         subject.plan, subject.profile, features, subject.host, table=subject.table, folder=folder, modules=("probe",),
-        data=questions(subject), warn=ui.warning,
+        data=questions(subject), warn=ui.warning, limited=held.update,
     )  # fmt: skip
+    subject = replace(subject, held=held)
     findings = judge(subject, answers if isinstance(answers, list) else [])
     return Report(subject.profile.name, conformant(findings), findings)
 

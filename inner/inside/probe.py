@@ -291,10 +291,13 @@ def command(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def limits(_question: dict[str, Any]) -> dict[str, Any]:
-    """Limits of this process' cgroup, as far as they can be seen, and of core dumps."""
+    """Limits of this process' cgroup, as far as they can be seen, of core dumps and of processes."""
     import resource
 
-    found: dict[str, Any] = {"core": resource.getrlimit(resource.RLIMIT_CORE)[1]}
+    found: dict[str, Any] = {
+        "core": resource.getrlimit(resource.RLIMIT_CORE)[1],
+        "processes": resource.getrlimit(resource.RLIMIT_NPROC)[1],
+    }
     for name in ("memory.max", "pids.max", "cpu.max"):
         with contextlib.suppress(OSError), open(f"/sys/fs/cgroup/{name}", encoding="ascii") as file:
             found[name] = file.read().strip()

@@ -39,10 +39,11 @@ def run(
     enter: Callable[[], None] | None = None,
     stdio: tuple[int, int, int] = (0, 1, 2),
     record: bool = True,
+    limited: Callable[[dict[str, object]], None] | None = None,
 ) -> Outcome:
     """Start the box, stay until it has ended. `folder` is the run's own (`rundir.name`); `warn` gets what the user should know,
     one line each; `progress(files, source)` is called while something large is copied; without `record` nothing
-    is kept of it. Raises RunError and its kin.
+    is kept of it; `limited` is told which limits hold, and by what (`limits.Held.hold`). Raises RunError and its kin.
     """
     open_to = syscall.unconfined(own_network=plan.namespaces.net, setuid=features.setuid)
     for text in (*plan.notices, *bwrap.limitations(plan, features), *([open_to] if open_to else [])):
@@ -70,7 +71,10 @@ def run(
         held.prepare()
 
         def started(pid: int) -> None:
-            account.limited(held.hold(pid, warn))
+            found = held.hold(pid, warn)
+            account.limited(found)
+            if limited is not None:
+                limited(found)
             account.started(pid)
             if network is not None:
                 network(pid)

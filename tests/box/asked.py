@@ -20,6 +20,9 @@ from inner.settings import load
 
 HEAD = 'schema_version = "1"\n'
 
+# Most cases are not about limits: those that are let `examine` find out what holds them.
+HELD = {"by": dict.fromkeys(("memory", "cpu", "pids"), "cgroup"), "missing": [], "reason": "", "pids": 512}
+
 
 class World:
     """A home, a project, an environment; `profile(text)` writes a profile, `subject(name)` plans its box."""
@@ -44,7 +47,8 @@ class World:
 
     def subject(self, text="", name="", workdir=""):
         host = self.host
-        return subject_of(name or self.profile(text), workdir, load(host, workdir=workdir), host)
+        subject, folder = subject_of(name or self.profile(text), workdir, load(host, workdir=workdir), host)
+        return replace(subject, held=HELD), folder
 
     def findings(self, text="", name="", workdir=""):
         """By the way `inner verify` takes."""

@@ -11,11 +11,13 @@ from asked import World, listening, planned_as, told
 
 from inner.checks import CHECKS, judge, questions
 from inner.checks.suggest import profile_text
+from inner.commands.verify import examine
 from inner.frozen import replace
 from inner.paths import BoxPath, HostPath
 from inner.plan.hide import KEYS
 from inner.plan.model import MIB, Bind, Mask, Namespaces, Network, Tmpfs, Variable
 from inner.plan.mounts import order
+from inner.profile.model import Limits
 
 pytestmark = pytest.mark.box
 
@@ -354,7 +356,7 @@ def test_every_check_has_been_seen_to_fail():
     seen = {*MISTAKES, *KEYS, *PLANS, *WORDS, "mounts", "usr-readonly", "unplanned", "hidden-always", "project", "masks", "made-files",
             "bounded", "devices", "sockets", "sockets-project", "sockets-abstract", "core-dumps", "processes", "first-environment",
             "descriptors", "terminal"}  # fmt: skip
-    elsewhere = {"no-root", "no-new-privs", "project-protected", "shims-active", "writable", "logins"}
+    elsewhere = {"no-root", "no-new-privs", "project-protected", "shims-active", "writable", "logins", "limits"}
     assert {check.name for check in CHECKS} == (seen - {"custom:no"}) | elsewhere | {"root-minimal"}
 
 
@@ -486,3 +488,37 @@ def test_a_command_whose_file_is_others_as_well_is_told(world):
     )
     state, severity, text = told(found, "shims-active")
     assert (state, severity) == ("told", "INFO") and f"{world.place}/bin/one" in text
+
+
+# --- limits ---------------------------------------------------------------------------------------------------------------
+
+
+def test_what_holds_the_limits_is_asked_of_the_start_and_of_the_box(world):
+    subject, folder = world.subject()
+    report = examine(subject, folder, world.features)
+    assert report.conformant, report
+    state, _, text = told(report.findings, "limits")
+    assert state == "ok" or "not limited on this host" in text
+
+
+@pytest.mark.parametrize(
+    ("held", "text"),
+    [
+        ({}, "nothing is known"),
+        ({"by": {"pids": "rlimit", "memory": "cgroup", "cpu": "cgroup"}, "missing": [], "reason": "", "pids": 1}, "may have"),
+        (
+            {"by": {"pids": "cgroup"}, "missing": ["memory", "cpu"], "reason": "no group", "pids": 9},
+            "though the profile says so: `memory` (no group)",
+        ),
+    ],
+)
+def test_a_limit_that_does_not_hold_is_seen(world, held, text):
+    subject, folder = world.subject('[sandbox.limits]\nmemory = "1G"')
+    answers = world.answers(subject, folder)
+    found = judge(replace(subject, held=held), answers)
+    assert {f.check for f in found if f.state == "failed"} == {"limits"}
+    assert text in told(found, "limits")[2]
+    default = replace(
+        subject, plan=replace(subject.plan, limits=Limits()), held={**held, "missing": ["memory"], "by": {}, "reason": "no group"}
+    )
+    assert told(judge(default, answers), "limits")[:2] == ("told", "INFO")
