@@ -105,6 +105,29 @@ def operations(
     return tuple(line)
 
 
+# How many words follow each flag that is written here.
+ARITY = {
+    **dict.fromkeys(("die-with-parent", "new-session", "disable-userns", "clearenv"), 0),
+    **{f"unshare-{name}": 0 for name in ("user", "ipc", "uts", "pid", "net", "cgroup-try")},
+    **dict.fromkeys(("hostname", "uid", "gid", "cap-drop", "remount-ro", "chdir", "seccomp", "size", "perms", "tmpfs", "dir", "proc"), 1),
+    **dict.fromkeys(("dev", "overlay-src", "tmp-overlay", "json-status-fd", "info-fd", "block-fd", "sync-fd"), 1),
+    **dict.fromkeys(("setenv", "bind", "ro-bind", "dev-bind", "bind-fd", "ro-bind-fd", "bind-data", "ro-bind-data", "file", "symlink"), 2),
+    "overlay": 3,
+}  # fmt: skip
+
+
+def arguments(line: Iterable[str]) -> dict[str, list[tuple[str, ...]]]:
+    """The way back: every flag of `line` with the words after it, in order. ConfigError for a flag that is not written here."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    rest = iter(line)
+    for flag in rest:
+        count = ARITY.get(flag.removeprefix("--"), -1)
+        if count < 0:
+            raise ConfigError("the box was made by another version of inner")
+        found.setdefault(flag, []).append(tuple(next(rest, "") for _ in range(count)))
+    return found
+
+
 def limitations(plan: Plan, features: Features) -> tuple[str, ...]:
     """What this bubblewrap cannot do of what the plan means, for people: the run goes on, weaker in these points."""
     this = f"bubblewrap {'.'.join(map(str, features.version))}" + (", set-uid root," if features.setuid else "")

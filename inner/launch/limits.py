@@ -82,7 +82,7 @@ class Held:
                 self.reason = problem.message
         else:
             self.group.add(pid)
-        if _counted(pid, (self.limits.pids or 0) + 1) and "pids" not in self.by:
+        if counted(pid, (self.limits.pids or 0) + 1) and "pids" not in self.by:
             self.by["pids"] = "rlimit"
         missing = [field for field in cgroup.FIELDS if field not in self.by]
         reason = (self.reason or "no control group can be made here") if missing else ""
@@ -125,7 +125,7 @@ def outlook(env: Mapping[str, str]) -> dict[str, str]:
 
         if scope.address(env, os.geteuid()):
             held = dict.fromkeys(cgroup.FIELDS, "systemd")
-    if "pids" not in held and _countable():
+    if "pids" not in held and countable():
         held["pids"] = "rlimit"
     return held
 
@@ -141,15 +141,15 @@ def recover(folder: str) -> None:
             cgroup.remove(os.fsdecode(path))
 
 
-def _countable() -> bool:
+def countable() -> bool:
     """Since Linux 5.14 the number of processes is counted for each user namespace. It has never held for root."""
     numbers = [int(part) if part.isdigit() else 0 for part in os.uname().release.replace("-", ".").split(".")[:2]]
     return os.getuid() != 0 and numbers >= [5, 14]
 
 
-def _counted(pid: int, most: int) -> bool:
+def counted(pid: int, most: int) -> bool:
     """RLIMIT_NPROC for pid 1 of the box, set once its user namespace is there: before, it would count all that the user runs."""
-    if not _countable():
+    if not countable():
         return False
     hard = most
     text = read(f"/proc/{pid}/limits").partition(b"Max processes")[2].split()[1:2]

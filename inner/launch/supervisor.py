@@ -50,6 +50,7 @@ def run(
     given: Mapping[str, int] | None = None,
     log: int = -1,
     stdio: tuple[int, int, int] = (0, 1, 2),
+    starter: Callable[..., Start] = Start,
 ) -> Outcome:
     """Runs `command` in the box that `words` describe, to its end.
 
@@ -57,8 +58,8 @@ def run(
     `timeout`, `grace`: seconds, 0 for no limit. `on_started(pid)` is called with the host's number of pid 1 of the box, before
     anything in the box runs (`--block-fd`); an error it raises ends the run. `enter` is called in the process that becomes
     bubblewrap, before it does. `given`: descriptors for the words that name one;
-    `status` and `block` are ours. `log`: a descriptor that gets every byte of output, as it was written. Raises RunError when
-    bubblewrap cannot be started at all.
+    `status` and `block` are ours. `log`: a descriptor that gets every byte of output, as it was written. `starter` makes the start, when it is
+    not bubblewrap that starts. Raises RunError when bubblewrap cannot be started at all.
     """
     began = time.monotonic()
     fds.standard()
@@ -68,7 +69,7 @@ def run(
         supervisor.streams = Streams(made, log=log, clipboard=clipboard, held=supervisor.unseen)
         supervisor.streams.connect(stdio, private=terminal == "private", typed=supervisor.typed)
         supervisor.begin(
-            Start(
+            starter(
                 made,
                 bwrap,
                 words,
@@ -350,8 +351,9 @@ class Supervisor:
         while self.status >= 0 and size < len(self.records):
             size = len(self.records)
             self._read_status()
-        if self.records.startswith(b"!"):
-            raise RunError(f"cannot start `{self.start.argv[0]}`: {outcome.escaped(self.records[1:])}", hint="inner doctor")
+        _, failed, why = self.records.partition(b"!")
+        if failed:
+            raise RunError(f"cannot start `{self.start.argv[0]}`: {outcome.escaped(why.partition(b'{')[0])}", hint="inner doctor")
         self._find_init()
         forked = self._sweep()
         if outcome.number(self.records, b"exit-code") >= 0:

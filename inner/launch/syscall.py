@@ -89,12 +89,12 @@ def open_path(path: str) -> int:
     raise OSError(40, os.strerror(40), path)  # ELOOP
 
 
-def confine(*, setuid: bool, parent: int) -> tuple[str, ...]:
+def confine(*, setuid: bool, parent: int, scopes: int = LANDLOCK_SCOPES) -> tuple[str, ...]:
     """What the box inherits, set in the child between fork and exec. Returns what is in force, by name.
 
     `parent`: the process that forked us; when it is gone already we end here. A set-uid bubblewrap needs its privilege, so
     no_new_privs and Landlock, which requires it, are left out for one; it sets no_new_privs itself. Raises RunError where the box
-    would inherit what it must not.
+    would inherit what it must not. `scopes`: what Landlock keeps inside.
     """
     done = []
     if prctl(PR_SET_PDEATHSIG, SIGKILL) == 0:
@@ -120,16 +120,21 @@ def confine(*, setuid: bool, parent: int) -> tuple[str, ...]:
         return tuple(done)
     if prctl(PR_SET_NO_NEW_PRIVS, 1) == 0:
         done.append("no-new-privs")
-    # A ruleset that handles no file access: one that does would forbid bubblewrap to mount (landlock(7)).
-    if has_scopes():
-        ruleset = syscall(LANDLOCK_CREATE_RULESET, bytes(16) + LANDLOCK_SCOPES.to_bytes(8, "little"), 24, 0)
-        if ruleset < 0 or syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0) < 0:
-            raise RunError(
-                "the box could reach abstract sockets and signal processes outside: Landlock refuses (too many layers)"
-            )
-        os.close(ruleset)
+    if scopes and restrict(scopes):
         done.append("scope")
     return tuple(done)
+
+
+def restrict(scopes: int) -> bool:
+    """Keeps this process and its children from what `scopes` names, outside of themselves; False where Landlock cannot. It needs
+    no_new_privs. A ruleset that handles no file access: one that does would forbid bubblewrap to mount (landlock(7))."""
+    if not has_scopes():
+        return False
+    ruleset = syscall(LANDLOCK_CREATE_RULESET, bytes(16) + scopes.to_bytes(8, "little"), 24, 0)
+    if ruleset < 0 or syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0) < 0:
+        raise RunError("the box could reach abstract sockets and signal processes outside: Landlock refuses (too many layers)")
+    os.close(ruleset)
+    return True
 
 
 def has_scopes() -> bool:

@@ -1,0 +1,200 @@
+"""`inner ps`, `inner stop` and `inner exec`: the runs that live, their end, and a second command in one of them."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import typer
+
+from inner.frozen import TYPE_CHECKING
+from inner.guard import guard
+
+if TYPE_CHECKING:
+    from inner.records.read import Run
+
+GRACE = 10.0  # seconds between SIGTERM and SIGKILL
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+
+    @app.command("ps", help="List the runs that live.")
+    def ps_(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> None:
+        raise typer.Exit(guard(lambda: ps(as_json=as_json)))
+
+    @app.command("stop", help="End a run: SIGTERM to every process of its box, then SIGKILL.")
+    def stop_(
+        wanted: str = typer.Argument("", metavar="[ID]", help="The run, or the first letters of it."),
+        everything: bool = typer.Option(False, "--all", help="All that live."),
+        grace: float = typer.Option(GRACE, "--grace", metavar="SECONDS", min=0, help="Time between the two signals."),
+    ) -> None:
+        raise typer.Exit(guard(lambda: stop(wanted, everything=everything, grace=grace)))
+
+    @app.command(
+        "exec",
+        help="Run a second command in the box of a run: in its namespaces, with its environment, filter and limits.",
+        context_settings={"ignore_unknown_options": False},
+    )
+    def exec_(
+        wanted: str = typer.Argument(..., metavar="ID", help="The run, or the first letters of it."),
+        words: list[str] = typer.Argument(..., metavar="-- COMMAND ARGS...", help="The command."),  # noqa: B008
+        interactive: bool = typer.Option(None, "-i/-I", "--interactive/--no-interactive", help="With or without a terminal."),
+    ) -> None:
+        raise typer.Exit(guard(lambda: execute(wanted, words, interactive), before_start=125))
+
+
+def living() -> list[Run]:
+    """The runs that live, the newest first; what others have left is given back on the way."""
+    from inner import ui
+    from inner.commands.log import state
+    from inner.launch import rundir, session
+    from inner.records import read
+
+    rundir.sweep(state(), lambda folder: session.recover(folder, ui.warning))
+    try:
+        names = sorted(os.listdir(f"{state()}/live"), reverse=True)
+    except OSError:
+        return []
+    found = [read.load(f"{state()}/runs/{name}", rundir.alive) for name in names if read.HEX.issuperset(name)]
+    return [run for run in found if run.state in ("starting", "running")]
+
+
+def ps(*, as_json: bool) -> int:
+    """One line for each."""
+    from inner import ui
+    from inner.commands.log import ago, command
+    from inner.launch import tree
+
+    runs = living()
+    count = {run.id: len(tree.below(run.init)) if run.init else 0 for run in runs}
+    if as_json:
+        rows = [
+            {
+                "id": run.id,
+                "state": run.state,
+                "began": run.began,
+                "profile": run.start.get("profile"),
+                "project": run.start.get("project"),
+                "command": run.plan.get("command"),
+                "pid": run.pid,
+                "box": run.init or None,
+                "processes": count[run.id],
+                "detached": bool(run.start.get("detached")),
+            }
+            for run in runs
+        ]
+        ui.json("living", rows)
+        return 0
+    if not runs:
+        ui.note("no run lives")
+        return 0
+    table = [
+        (
+            run.id,
+            ago(run.began).removesuffix(" ago"),
+            str(run.start.get("profile", "")),
+            f"{count[run.id]}{' detached' if run.start.get('detached') else ''}",
+            str(run.start.get("project", "")),
+            command(run),
+        )
+        for run in runs
+    ]
+    ui.table(table, head=("ID", "FOR", "PROFILE", "PROCESSES", "PROJECT", "COMMAND"))
+    return 0
+
+
+def one(wanted: str) -> Run:
+    """The living run that is meant. UsageError when there is none, or several."""
+    from inner.commands.log import state
+    from inner.launch.rundir import alive
+    from inner.records.read import find
+
+    return find(state(), wanted, alive, only_alive=True)
+
+
+def stop(wanted: str, *, everything: bool, grace: float) -> int:
+    """End one, or all. The status is 1 when one of them would not end."""
+    from inner import ui
+    from inner.errors import UsageError
+
+    if bool(wanted) == everything:
+        raise UsageError("which run?", hint="`inner stop ID`, or `--all`; `inner ps` shows them")
+    failed = 0
+    runs = living() if everything else [one(wanted)]
+    for run in runs:
+        if not _end(run, grace):
+            failed = 1
+            ui.warning(f"run {run.id} does not end: `kill -9 {run.pid}` ends inner itself")
+        else:
+            ui.out(run.id)
+    if everything and not runs:
+        ui.note("no run lives")
+    return failed
+
+
+def _end(run: Run, grace: float) -> bool:
+    import signal
+
+    from inner.launch import join, tree
+
+    inner = tree.Process(run.pid)
+    try:
+        if not join.holds(run.pid, run.folder):
+            return _gone(run, 0)
+        _note(run)
+        if not run.init or not tree.signal_below(run.init, (signal.SIGTERM, signal.SIGCONT)):
+            inner.send(signal.SIGTERM)
+        if _gone(run, grace):
+            return True
+        tree.end(run.init, int(run.first("started").get("namespace", 0)))
+        return _gone(run, 5.0)
+    finally:
+        inner.close()
+
+
+def _note(run: Run) -> None:
+    """In the record: that it was us."""
+    from inner.records.write import RECORD
+
+    try:
+        fd = os.open(f"{run.folder}/{RECORD}", os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        os.write(fd, b'{"time":%.3f,"event":"stop"}\n' % time.time())
+    except OSError:
+        pass
+    finally:
+        os.close(fd)
+
+
+def _gone(run: Run, seconds: float) -> bool:
+    from inner.launch.rundir import alive
+
+    until = time.monotonic() + seconds
+    while alive(run.folder):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def execute(wanted: str, words: list[str], interactive: bool | None) -> int:
+    """Run `words` in the box; the status is that of the command."""
+    from inner.frozen import replace
+    from inner.launch import join, supervisor
+
+    run = one(wanted)
+    box = join.find(run.folder, run.pid, run.init, run.first("limits"))
+    terminal = os.isatty(0) and os.isatty(1) if interactive is None else interactive and os.isatty(0)
+    if terminal and "TERM" in os.environ:
+        box = replace(box, env={**box.env, "TERM": os.environ["TERM"]})
+    ended = supervisor.run(
+        words[0],
+        (),
+        words,
+        terminal="private" if terminal else "none",
+        starter=lambda made, *_, session, **__: join.Join(made, box, words, session=session),
+    )
+    return ended.status
