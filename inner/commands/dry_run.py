@@ -45,17 +45,19 @@ def show(plan: Plan, profile: Profile, features: Features, host: Host, *, as_jso
         source = "from this environment" if variable.value is None else "set"
         where = "" if str(variable.origin) == "inner" else f"  {short(str(variable.origin), host)}"
         ui.out(f"  {variable.name:<24}  {source}{ui.safe(where)}")
-    if plan.scaffolding:
+    points = (*plan.scaffolding, *(point.path for point in plan.guard.placeholders))
+    if points:
         ui.out()
         ui.out("made on the host for the mounts, removed afterwards")
-        for path in plan.scaffolding:
+        for path in points:
             ui.out(f"  {ui.safe(short(path, host))}")
     if plan.notices:
         ui.out()
         for text in plan.notices:
             ui.out(f"note: {ui.safe(text)}")
     ui.out()
-    ui.out("the same in bubblewrap's words")
+    first = plan.guard.placeholders or plan.guard.shadows or plan.copies or plan.private
+    ui.out("the same in bubblewrap's words" + (", once what inner makes for it is there" if first else ""))
     from inner.review.run import shown
 
     made = tuple(shown(mount, "bwrap" if features.has("overlay") else "own") for mount in plan.mounts)

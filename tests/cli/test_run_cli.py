@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -359,8 +360,6 @@ def test_a_dry_run_starts_nothing_and_shows_no_value(here):
 
 
 def test_a_dry_run_as_json_is_one_document(here):
-    import json
-
     status, out, err = told("--dry-run", "--json", "--", "true")
     document = json.loads(out)
     assert (status, err) == (0, "")
@@ -384,11 +383,17 @@ def test_a_dry_run_of_what_cannot_be_is_the_same_error(here):
 
 
 def test_what_the_dry_run_prints_makes_the_same_box(here):
-    """The command for bash at its end is one that runs."""
-    out = told("--dry-run", "--", "sh", "-c", "echo in the box; ls -A ~; cat /etc/gitconfig | wc -l")[1]
-    command = out.partition("the same in bubblewrap's words\n")[2]
+    """The command for bash at its end is one that runs, where the files are that inner makes first."""
+    words = ("--", "sh", "-c", "echo in the box; ls -A ~ .; wc -l < /etc/gitconfig; echo x 2>/dev/null >> .envrc || echo protected")
+    shown = told("--dry-run", *words)[1]
+    places = json.loads(told("--dry-run", "--json", *words)[1])["data"]["guard"]["placeholders"]
+    assert all(f"\n  {place['path']}\n" in shown for place in places)
+    same = told(*words)[1]
+    assert list(here.iterdir()) == []
+    for place in places:
+        Path(place["path"]).mkdir() if place["kind"] == "dir" else Path(place["path"]).write_text(place["content"])
     script = here.parent / "again"
-    script.write_text(command)
+    script.write_text(shown.partition("the same in bubblewrap's words")[2].partition("\n")[2])
     done = subprocess.run(["bash", str(script)], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
-    assert done.stdout == told("--", "sh", "-c", "echo in the box; ls -A ~; cat /etc/gitconfig | wc -l")[1]
-    assert done.returncode == 0, done.stderr
+    assert (done.stdout, done.returncode) == (same, 0), done.stderr
+    assert same.startswith("in the box\n") and same.endswith("\nprotected\n")
