@@ -384,7 +384,12 @@ def test_a_dry_run_of_what_cannot_be_is_the_same_error(here):
 
 def test_what_the_dry_run_prints_makes_the_same_box(here):
     """The command for bash at its end is one that runs, where the files are that inner makes first."""
-    words = ("--", "sh", "-c", "echo in the box; ls -A ~ .; wc -l < /etc/gitconfig; echo x 2>/dev/null >> .envrc || echo protected")
+    words = (
+        "--",
+        "sh",
+        "-c",
+        "echo in the box; ls -A ~ .; wc -l < /etc/gitconfig; echo x 2>/dev/null >> .envrc || echo protected",
+    )
     shown = told("--dry-run", *words)[1]
     places = json.loads(told("--dry-run", "--json", *words)[1])["data"]["guard"]["placeholders"]
     assert all(f"\n  {place['path']}\n" in shown for place in places)
