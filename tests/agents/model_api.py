@@ -25,8 +25,7 @@ class Api:
     def __init__(self, command: str, delay: float = 0.0) -> None:
         self.command, self.delay = command, delay
         self.seen: list[dict] = []
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"api": self}))
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), type("Handler", (Handler,), {"api": self}))
         self.port = self.server.server_address[1]
 
     def __enter__(self) -> Api:
@@ -45,6 +44,19 @@ class Api:
     def asked(self, ending: str) -> list[dict]:
         """The requests to paths that end so."""
         return [one for one in self.seen if one["path"].partition("?")[0].endswith(ending)]
+
+
+class Server(ThreadingHTTPServer):
+    """A client that goes away in the middle is no fault: agents do when they are interrupted."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Nothing is printed."""
+        import sys
+
+        if not isinstance(sys.exc_info()[1], OSError):
+            self.api_fault = sys.exc_info()[1]
 
 
 def key_of(headers: dict[str, str]) -> str:
