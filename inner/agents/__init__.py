@@ -36,6 +36,8 @@ if TYPE_CHECKING:
         @property
         def PROTECTED(self) -> tuple[str, ...]: ...  # noqa: N802
         @property
+        def SCRATCH(self) -> tuple[str, ...]: ...  # noqa: N802
+        @property
         def BASE_URLS(self) -> tuple[BaseUrl, ...]: ...  # noqa: N802
 
 
@@ -84,5 +86,6 @@ def _defined(name: str, spec: AgentSpec) -> Agent:
         spec.hosts,
         spec.optional,
         spec.protected,
+        (),
         tuple(BaseUrl(variable, host, path, ((header, key),)) for variable, (host, path, header, key) in spec.base_urls.items()),
     )

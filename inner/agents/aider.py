@@ -18,6 +18,7 @@ LOGINS = ()
 HOSTS = ("api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.com", "openrouter.ai", "api.deepseek.com")
 OPTIONAL = ("raw.githubusercontent.com", "us.i.posthog.com")
 PROTECTED = (".aider.conf.yml",)
+SCRATCH = ()
 BASE_URLS = (
     BaseUrl("OPENAI_API_BASE", "api.openai.com", "/v1", (("authorization", "OPENAI_API_KEY"),)),
     BaseUrl("ANTHROPIC_API_BASE", "api.anthropic.com", "", (("x-api-key", "ANTHROPIC_API_KEY"),)),

@@ -10,6 +10,7 @@ LOGINS      files of the host's home that hold the login; a private copy, reduce
 HOSTS       what it must reach to work; with a network allowlist these are added
 OPTIONAL    what it also asks for and works without (telemetry, updates): listed for people, never added
 PROTECTED   files of a project that steer the agent, or run code when it starts next: read-only in the box
+SCRATCH     folders of a project among PROTECTED that the agent must be able to write to: a copy of its own, gone with the box
 BASE_URLS   variables that move its API to another address, for credentials that are put on its requests outside
 """
 
@@ -71,4 +72,5 @@ class Definition:
     HOSTS: tuple[str, ...] = ()
     OPTIONAL: tuple[str, ...] = ()
     PROTECTED: tuple[str, ...] = ()
+    SCRATCH: tuple[str, ...] = ()
     BASE_URLS: tuple[BaseUrl, ...] = ()

@@ -37,6 +37,7 @@ PROTECTED = (
     ".claude/skills",
     ".mcp.json",
 )
+SCRATCH = ()
 BASE_URLS = (
     BaseUrl(
         "ANTHROPIC_BASE_URL",

@@ -20,6 +20,7 @@ LOGINS = (Login(".codex/auth.json", ("OPENAI_API_KEY", "auth_mode", "tokens", "l
 HOSTS = ("api.openai.com", "chatgpt.com", "auth.openai.com")
 OPTIONAL = ("github.com", "api.github.com", "ab.chatgpt.com")
 PROTECTED = (".codex", ".agents")
+SCRATCH = ()
 BASE_URLS = (
     BaseUrl(
         "OPENAI_BASE_URL",

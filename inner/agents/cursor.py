@@ -18,4 +18,5 @@ LOGINS = (
 HOSTS = ("cursor.com", "*.cursor.sh", "*.cursor.com")
 OPTIONAL = ()
 PROTECTED = (".cursor", ".cursorrules")
+SCRATCH = ()
 BASE_URLS = ()

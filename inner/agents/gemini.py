@@ -37,6 +37,7 @@ HOSTS = (
 )
 OPTIONAL = ("play.googleapis.com",)
 PROTECTED = (".gemini",)
+SCRATCH = ()
 BASE_URLS = (
     BaseUrl("GOOGLE_GEMINI_BASE_URL", "generativelanguage.googleapis.com", keys=(("x-goog-api-key", "GEMINI_API_KEY"),)),
 )

@@ -22,4 +22,5 @@ LOGINS = (Login(".local/share/opencode/auth.json", rotates=True, beside=True),) 
 HOSTS = ("api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com", "openrouter.ai", "opencode.ai")
 OPTIONAL = ("models.opencode.ai",)
 PROTECTED = (".opencode", "opencode.json", "opencode.jsonc")
+SCRATCH = (".opencode",)  # it puts a `.gitignore` there, and does not start when it cannot
 BASE_URLS = ()

@@ -259,7 +259,7 @@ class Taking:
         for folder, names, kind in ((source.gitdir, wanted, "box"), (ours, list(have), "have")):
             lines = sorted(f"{sha} refs/{kind}/{at:06}\n" for at, sha in enumerate(names))
             lines.sort(key=lambda line: line.partition(" ")[2])
-            shadow.write(f"{folder}/packed-refs", b"# pack-refs with: sorted \n" + "".join(lines).encode())
+            shadow.write(f"{folder}/packed-refs", "".join(lines).encode())
             if os.path.lexists(f"{self.before}/shallow"):
                 shadow.write(f"{folder}/shallow", read(f"{self.before}/shallow"))
         target.must(

@@ -137,8 +137,9 @@ def refs(common: str, gitdir: str) -> tuple[bytes, dict[str, bytes]]:
             last = line.partition(b" ")[2]
             lines[last] = line + b"\n"
     lines |= {ref: sha + b" " + ref + b"\n" for ref, sha in loose.items()}
-    # no "fully-peeled" in the head: the loose ones come without what their tags lead to
-    return b"# pack-refs with: sorted \n" + b"".join(lines[ref] for ref in sorted(lines)), links
+    # No head: "fully-peeled" it is not, the loose ones come without what their tags lead to; and GitPython, which Aider reads refs
+    # with, takes no head that does not say "peeled" (git/refs/symbolic.py). Git itself needs none.
+    return b"".join(lines[ref] for ref in sorted(lines)), links
 
 
 def _sort(name: str, content: bytes, loose: dict[bytes, bytes], links: dict[str, bytes]) -> None:

@@ -11,7 +11,7 @@ from inner.frozen import TYPE_CHECKING
 from inner.host import executable, kind, realpath
 from inner.origin import Origin
 from inner.paths import BoxPath, HostPath, covers
-from inner.plan.model import Bind, Data, Private, Tmpfs, Variable
+from inner.plan.model import MIB, Bind, Copy, Data, Private, Tmpfs, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from inner.agents.base import Login
     from inner.plan.build import Box
 
+SCRATCH_SIZE = 256 * MIB
 PLACEHOLDER = "inner-puts-the-key-on-the-request-outside"
 """What an agent holds in place of a key that never enters the box."""
 
@@ -48,6 +49,7 @@ def agents(box: Box, program: str, path: Sequence[str]) -> tuple[Variable, ...]:
         login = not foreign and _wants_login(box, one, by_command)
         _files(box, one, origin, moved={v.name: v for v in moved}, login=login)
         _hosts(box, one)
+        _scratch(box, one, origin)
     return tuple(found)
 
 
@@ -214,6 +216,20 @@ def _approved(box: Box, wanted: tuple[str, str], moved: dict[str, Variable]) -> 
         yield place, moved[name]
     elif name in box.profile.env.passthrough and box.host.env.get(name):
         yield place, Variable(name, None)
+
+
+def _scratch(box: Box, one: Agent, origin: Origin) -> None:
+    """Folders of the project that the agent writes to before it does anything: in memory, or a copy of what is there."""
+    for name in one.SCRATCH:
+        real, dest = HostPath(f"{box.project}/{name}"), BoxPath(f"{box.project}/{name}")
+        found = box.host.lstat(real)
+        why = f"{one.NAME} writes to it: a copy, gone with the box"
+        if found is None:
+            box.mounts.append(Tmpfs(dest, SCRATCH_SIZE, 0o755, why=why, origin=origin))
+        elif found.kind == "dir":
+            into = HostPath(f"{box.run_dir}/scratch-{one.NAME}")
+            box.copies.append(Copy(real, into))
+            box.mounts.append(Bind(into, dest, "rw", why=why, origin=origin))
 
 
 # --- hosts --------------------------------------------------------------------------------------------------------------

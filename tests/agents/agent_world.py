@@ -60,6 +60,16 @@ class World:
             timeout=timeout, check=False,
         )  # fmt: skip
 
+    def command(self) -> dict[str, str]:
+        """The environment of a person's shell, in which inner is a command."""
+        import shlex
+
+        program = self.home / "bin/inner"
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(INNER)} "$@"\n')
+        program.chmod(0o755)
+        return {**self.env, "PATH": f"{self.home}/bin:{self.env['PATH']}", "COLORTERM": "truecolor"}
+
     def profile(self, name: str, text: str) -> None:
         path = self.home / f".config/inner/profiles/{name}.toml"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,7 @@ class Api:
     def __init__(self, command: str, delay: float = 0.0) -> None:
         self.command, self.delay = command, delay
         self.seen: list[dict] = []
+        self.busy = False  # an answer is on its way
         self.server = Server(("127.0.0.1", 0), type("Handler", (Handler,), {"api": self}))
         self.port = self.server.server_address[1]
 
@@ -157,12 +158,14 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("content-type", "text/event-stream")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
+        self.api.busy = True
         for event in events:
             name = f"event: {event['type']}\n" if named and isinstance(event, dict) else ""
             data = f"{name}data: {event if isinstance(event, str) else json.dumps(event)}\n\n".encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
             self.wfile.flush()
             time.sleep(self.api.delay)
+        self.api.busy = False
         self.wfile.write(b"0\r\n\r\n")
 
     def call(self, tools: dict[str, dict]) -> tuple[str, dict] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 PATIENCE = 60.0
@@ -15,7 +16,7 @@ class Terminal:
 
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
         self.folder, self.socket = folder, folder.parent / "tmux"
-        self.env = {**env, "PS1": "$ ", "HISTFILE": "/dev/null", "LANG": "C.UTF-8"}
+        self.env = {**env, "HISTFILE": "/dev/null", "LANG": "C.UTF-8"}
 
     def tmux(self, *words: str) -> str:
         line = ["tmux", "-S", str(self.socket), "-f", "/dev/null", *words]
@@ -25,7 +26,9 @@ class Terminal:
     def __enter__(self) -> Terminal:
         self.tmux("new-session", "-d", "-x", "100", "-y", "30", "-s", "t", "bash --norc --noprofile")
         self.tmux("set-option", "-g", "status", "off")
-        self.wait(r"^\$ $")
+        self.type("PS1='$ '; clear")
+        self.key("Enter")
+        self.wait(r"^\$$")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -41,10 +44,33 @@ class Terminal:
         end = time.monotonic() + seconds
         while True:
             screen = self.screen
-            if re.search(pattern, screen + ("" if screen.endswith("\n") else ""), re.MULTILINE) or (screen.endswith("$") and pattern == r"^\$ $"):
+            if re.search(pattern, screen, re.MULTILINE):
                 return screen
             assert time.monotonic() < end, f"no {pattern!r} on the screen:\n{screen}"
             time.sleep(0.1)
+
+    def until(self, good: Callable[[str], object], *, seconds: float = PATIENCE) -> str:
+        """The screen, as soon as it is `good`."""
+        end = time.monotonic() + seconds
+        while not good(screen := self.screen):
+            assert time.monotonic() < end, f"not as it should be:\n{screen}"
+            time.sleep(0.1)
+        return screen
+
+    def pause(self, seconds: float) -> None:
+        """Keys that come at once are one thing to some programs."""
+        time.sleep(seconds)
+
+    def run(self, line: str) -> None:
+        """A command of the shell."""
+        self.type(line)
+        self.key("Enter")
+
+    def modes(self) -> str:
+        """What stty(1) says of the terminal, with the shell in front."""
+        self.run("clear; stty -a >/tmp/modes.$$; mv /tmp/modes.$$ ../modes; echo written")
+        self.wait("^written$")
+        return "\n".join((self.folder.parent / "modes").read_text().splitlines()[1:])
 
     def type(self, text: str) -> None:
         self.tmux("send-keys", "-t", "t", "-l", text)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import socket
 import subprocess
 
@@ -72,16 +74,9 @@ def test_it_does_its_task_and_leaves_the_host_alone(world, api, bystander, recor
     if agent != "aider":  # it asks before it runs a command, and has none here
         assert (world.project / "reached").read_text() == ""
         assert "SECRET" not in (world.project / "variables").read_text()
-    import shlex
-
-    shown = [
-        f"$ inner run {shlex.join(line)}",
-        done.stdout.strip(),
-        done.stderr.strip(),
-        "",
-        "$ git log --oneline --stat -1",
-        world.git("log", "--oneline", "--stat", "-1"),
-    ]
+    said = re.split(r"^(?:run +\d|inner: )", done.stderr, maxsplit=1, flags=re.MULTILINE)[0]  # without inner's own summary
+    history = world.git("log", "--oneline", "--stat", "-1")
+    shown = [f"$ inner run {shlex.join(line)}", done.stdout.strip(), said.strip(), "", "$ git log --oneline --stat -1", history]
     recorded(agent, "\n".join(shown))
 
 

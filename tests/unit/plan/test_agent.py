@@ -8,7 +8,7 @@ from inner.frozen import replace
 from inner.host import Facts, Stat
 from inner.plan.agent import PLACEHOLDER
 from inner.plan.build import build
-from inner.plan.model import Bind, Data
+from inner.plan.model import Bind, Data, Tmpfs
 from inner.profile.model import AgentSpec, Credential, Entrypoint, Env, LoginSpec, MountSpec, Profile, Sandbox
 from inner.request import Request
 
@@ -153,6 +153,24 @@ def test_the_projects_name_is_quoted_in_what_an_agent_reads():
     config = tomllib.loads(file(made, ".codex/config.toml").content.decode())
     assert "mcp_servers" not in config
     assert config["projects"] == {odd: {"trust_level": "trusted"}}
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_folder_of_the_project_that_the_agent_must_write_to_is_its_own(there):
+    folder = f"{PROJECT}/.opencode"
+    tree = {**TREE, "/usr/bin/opencode": ("file", b"\x7fELF"), **({folder: "dir"} if there else {})}
+    made = plan(words=("opencode",), tree=tree)
+    mount = next(m for m in made.mounts if m.dest == folder)
+    assert isinstance(mount, Bind if there else Tmpfs)
+    if there:
+        assert (mount.src, mount.mode) == ("/state/runs/1/scratch-opencode", "rw")
+        assert [(c.src, c.into) for c in made.copies] == [(folder, mount.src)]
+
+
+def test_a_link_in_the_place_of_such_a_folder_is_not_followed():
+    tree = {**TREE, "/usr/bin/opencode": ("file", b"\x7fELF"), f"{PROJECT}/.opencode": f"link:{HOME}/.ssh", f"{HOME}/.ssh": "dir"}
+    with pytest.raises(ConfigError, match="is a symbolic link"):
+        plan(words=("opencode",), tree=tree)
 
 
 # --- keys that are put on requests outside -------------------------------------------------------------------------------
