@@ -130,6 +130,23 @@ def _sees(plan: Plan, profile: Profile, host: Host, root: str) -> tuple[Seen, ..
     return tuple(found[path] for path in sorted(found, key=lambda path: (path != "/", path.split("/"))))
 
 
+def folded(seen: tuple[Seen, ...]) -> tuple[Seen, ...]:
+    """Three places or more of one folder that are there for the same reason, as one: what they are called is told with it."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for one in seen:
+        folder, _, name = one.path.rpartition("/")
+        groups.setdefault((folder, one.state, one.what, one.where), []).append(name)
+    told: list[Seen] = []
+    for one in seen:
+        key = (one.path.rpartition("/")[0], one.state, one.what, one.where)
+        names = groups[key]
+        if len(names) < 3 or not key[0]:
+            told.append(one)
+        elif names[0] == one.path.rpartition("/")[2]:
+            told.append(Seen(f"{key[0]}/({len(names)} names)", one.state, f"{one.what}: {' '.join(names)}", one.where))
+    return tuple(told)
+
+
 def _own(mount: Mount) -> bool:
     return str(mount.origin) == "inner"
 

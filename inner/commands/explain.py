@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from inner import ui
-from inner.commands.drawing import Drawing, drawing
+from inner.commands.drawing import Drawing, drawing, folded
 from inner.errors import CheckFailed, CommandNotFound, RunError
 from inner.frozen import TYPE_CHECKING, replace
 
@@ -78,7 +78,7 @@ class _Writer:
         self.field("works in", box.workdir, "")
         self.field("time limit", f"{box.timeout:g} s" if box.timeout else "none", "")
         self.head("sees", "nothing of this machine but this")
-        self.sees(box.sees)
+        self.sees(folded(box.sees))
         told = {"off": "nothing", "full": "everything that this machine reaches", "allowlist": "these hosts, and nothing else"}
         self.head("reaches", told[box.network] + (f"  ({box.network_where})" if box.network_where else ""))
         self.named(box.reaches)

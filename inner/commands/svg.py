@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inner.commands.drawing import folded
 from inner.frozen import TYPE_CHECKING
 from inner.ui import safe
 
@@ -17,13 +18,14 @@ INK, SOFT, GREEN, AMBER, RED = "#1f2933", "#6b7785", "#1a7f37", "#9a6700", "#b42
 
 def svg(box: Drawing) -> str:
     """The picture, as one string."""
+    seen = folded(box.sees)
     columns = (
         (
-            ("reads", GREEN, [one.path for one in box.sees if one.state == "read-only"]),
-            ("does not see", RED, ["the rest of this machine", *(one.path for one in box.sees if one.state == "hidden")]),
+            ("reads", GREEN, [one.path for one in seen if one.state == "read-only"]),
+            ("does not see", RED, ["the rest of this machine", *(one.path for one in seen if one.state == "hidden")]),
         ),
         (
-            ("writes", AMBER, [one.path for one in box.sees if one.state == "writable"]),
+            ("writes", AMBER, [one.path for one in seen if one.state == "writable"]),
             ("reaches", AMBER if box.network == "full" else GREEN, _reached(box)),
             ("knows", INK, [one.name for one in box.environment]),
         ),

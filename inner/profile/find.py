@@ -178,7 +178,7 @@ def remote(text: str, where: str = "") -> ConfigError:
     if where:
         hint = 'download it, read it, and name the file: `extends = "./NAME.toml"`'
     else:
-        hint = "add `--allow-remote` to see it and be asked, or `inner profile install URL`"
+        hint = "`inner run -p URL --allow-remote` shows it and asks, `inner profile install URL` makes it yours"
     return ConfigError(
         f"`{safe(text)}` is a profile on the network, and those are only used after you have read them", where=where, hint=hint
     )
