@@ -50,12 +50,13 @@ def main(words: Sequence[str], *, stat: bool, all_: bool, as_json: bool) -> int:
         return listing(as_json=as_json)
     review, paths = record.choose(state(), words, os.getcwd())
     commits = [one for one in repositories(review) if touches(one.top, paths)]
-    with changed(review, paths, os.getcwd()) as found:
+    live = record.busy(review)
+    with changed(review, paths, os.getcwd(), live=live) as found:
         if as_json:
             changes = [_plain(change, found.of(change)) for change in found.changes]
             ui.json("review", {"id": review.id, "project": review.project, "changes": changes, "repositories": commits})
             return 0
-        ui.err(f"inner: review {review.id} of `{ui.safe(review.project)}`" + (", still running" if record.busy(review) else ""))
+        ui.err(f"inner: review {review.id} of `{ui.safe(review.project)}`" + (", still running" if live else ""))
         if not found.changes and not commits:
             ui.note("nothing is left of it to apply: `inner discard` removes it" if not paths else "nothing is changed there")
         for change in visible(found.changes):

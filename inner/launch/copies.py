@@ -36,7 +36,7 @@ def make(copies: Iterable[Copy], progress: Callable[[int, str], None] | None = N
 def _tree(src: str, into: str, progress: Callable[[int, str], None] | None) -> None:
     info = os.lstat(src)
     if not stat.S_ISDIR(info.st_mode):
-        copy_file(src, into, info)
+        _file(src, into, info)
         return
     stack, count = [(src, into, info)], 0
     finished: list[tuple[str, os.stat_result]] = []
@@ -52,7 +52,7 @@ def _tree(src: str, into: str, progress: Callable[[int, str], None] | None) -> N
             elif stat.S_ISLNK(found.st_mode):
                 os.symlink(os.readlink(entry.path), target)
             elif stat.S_ISREG(found.st_mode):
-                copy_file(entry.path, target, found)
+                _file(entry.path, target, found)
             count += 1
             if progress is not None and count % REPORT_EVERY == 0:
                 progress(count, src)
@@ -61,13 +61,12 @@ def _tree(src: str, into: str, progress: Callable[[int, str], None] | None) -> N
         os.utime(there, ns=(info.st_atime_ns, info.st_mtime_ns))
 
 
-def copy_file(src: str, into: str, info: os.stat_result) -> None:
-    """A regular file, with its mode and times, to a place where nothing is."""
+def _file(src: str, into: str, info: os.stat_result) -> None:
     source = os.open(src, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         target = os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            _content(source, target)
+            copy_content(source, target)
             os.fchmod(target, stat.S_IMODE(info.st_mode) & 0o777)  # set-id bits do not go along
             os.utime(target, ns=(info.st_atime_ns, info.st_mtime_ns))
         finally:
@@ -76,7 +75,8 @@ def copy_file(src: str, into: str, info: os.stat_result) -> None:
         os.close(source)
 
 
-def _content(source: int, target: int) -> None:
+def copy_content(source: int, target: int) -> None:
+    """What is left to read of one descriptor, written to the other."""
     try:
         while os.copy_file_range(source, target, 1 << 30):
             pass

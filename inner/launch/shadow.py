@@ -207,12 +207,12 @@ def _copy(source: str, target: str) -> None:
         fd = os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     finally:
         os.close(found)
-    from inner.launch.copies import _content
+    from inner.launch.copies import copy_content
 
     try:
         into = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            _content(fd, into)
+            copy_content(fd, into)
         finally:
             os.close(into)
     finally:

@@ -282,7 +282,7 @@ class Apply:
         """A name beside `path` that nothing has, noted before it is used, with what may come to lie there."""
         self._count += 1
         new = f".inner-{os.getpid()}-{os.urandom(4).hex()}-{self._count}"
-        identity = f"{seen[0]}:{seen[1]}:{seen[3]}:{seen[4]}" if seen is not None else ""
+        identity = f"{seen[0]}:{seen[2]}:{seen[3]}" if seen is not None else ""
         self._note("beside", join(split(path)[0], new), path, identity)
         return new
 
@@ -336,7 +336,7 @@ def _under(path: str, place: str) -> bool:
 
 def _identity(info: os.stat_result) -> str:
     """What stays when an entry is renamed: not the time of its inode."""
-    return f"{info.st_dev}:{info.st_ino}:{info.st_size}:{info.st_mtime_ns}"
+    return f"{info.st_ino}:{info.st_size}:{info.st_mtime_ns}"
 
 
 def _is(info: os.stat_result, seen: Mark | None) -> bool:
@@ -345,8 +345,8 @@ def _is(info: os.stat_result, seen: Mark | None) -> bool:
         return False
     now = mark(info)
     if stat.S_ISDIR(info.st_mode):
-        return now[:3] == seen[:3]
-    return now[:5] == seen[:5]
+        return now[:2] == seen[:2]
+    return now[:4] == seen[:4]
 
 
 def _copy(source: int, target: int) -> None:

@@ -104,19 +104,19 @@ def _differs(before: Mark | None, now: Mark | None) -> str:
         return MADE if now is not None else ""
     if now is None:
         return GONE
-    if stat.S_ISDIR(before[2]) and stat.S_ISDIR(now[2]):
-        return CHANGED if before[:3] != now[:3] else ""  # its entries are judged one by one
+    if stat.S_ISDIR(before[1]) and stat.S_ISDIR(now[1]):
+        return CHANGED if before[:2] != now[:2] else ""  # its entries are judged one by one
     return CHANGED if before != now else ""
 
 
 def _alike(host: Tree, path: str, kept: tuple[Mark, bytes], now: Mark) -> bool:
     """Whether nothing but the inode's time is another one, and the content is what it was."""
-    return bool(kept[1]) and kept[0][:5] == now[:5] and digest(host, path, now) == kept[1]
+    return bool(kept[1]) and kept[0][:4] == now[:4] and digest(host, path, now) == kept[1]
 
 
 def digest(host: Tree, path: str, info: Mark) -> bytes:
     """Of a regular file's content, b"" for anything else and for what is large."""
-    if not stat.S_ISREG(info[2]) or info[3] > MOST_BYTES:
+    if not stat.S_ISREG(info[1]) or info[2] > MOST_BYTES:
         return b""
     try:
         from _blake2 import blake2b  # `hashlib` without its other half, at a fifth of the time

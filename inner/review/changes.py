@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 
+from inner.errors import InnerError
 from inner.frozen import TYPE_CHECKING, frozen, replace
 from inner.review import record
 from inner.review.base import GONE, Base
@@ -55,15 +56,18 @@ def kind_bits(info: os.stat_result) -> int:
 
 
 class Comparison:
-    """One layer next to the host's folder. `changes` may be asked again: it looks again."""
+    """One layer next to the host's folder. `changes` may be asked again: it looks again. `live`: the box is still at work there."""
 
-    def __init__(self, review: Review, layer: Layer) -> None:
+    def __init__(self, review: Review, layer: Layer, *, live: bool = False) -> None:
         self.layer = layer
         self.first = layer.src == review.project
         self.place = f"{review.folder}/{layer.number}"
         copied = layer.kind == "copy"
         self.host = Tree(layer.src)
-        self.kept = Kept(f"{self.place}/{'copy' if copied else 'upper'}", f"{self.place}.modes")
+        if os.fstat(self.host.root).st_ino != layer.inode:
+            self.host.close()
+            raise InnerError(f"`{layer.src}` is not the folder that this review is about any more", where=review.folder)
+        self.kept = Kept(f"{self.place}/{'copy' if copied else 'upper'}", f"{self.place}.modes", live=live)
         self.base = Base(review, layer)
         self.done = set(record.names(f"{self.place}.done"))
         self._points = set(layer.points)

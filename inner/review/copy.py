@@ -6,13 +6,15 @@ left out, and nothing is followed out of the folder.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING
-from inner.launch.copies import REPORT_EVERY, copy_file
+from inner.launch.copies import REPORT_EVERY, copy_content
 from inner.review import base
+from inner.review.kernel import open_beneath
 from inner.review.tree import Tree, join, mark
 
 if TYPE_CHECKING:
@@ -51,14 +53,16 @@ def make(src: str, place: str, progress: Callable[[int, str], None] | None = Non
                         known[path] = (mark(found), copied.st_ino, copied.st_ctime_ns)
                     elif stat.S_ISREG(found.st_mode):
                         files.append((path, f"{into}/{path}", found))
-        problems: list[OSError] = []
-        workers = [threading.Thread(target=_some, args=(src, files, known, n, problems, progress)) for n in range(THREADS)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        if problems:
-            raise problems[0]
+            problems: list[OSError] = []
+            workers = [
+                threading.Thread(target=_some, args=(tree.root, files, known, n, problems, progress, src)) for n in range(THREADS)
+            ]
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+            if problems:
+                raise problems[0]
         for path, found in reversed(folders):
             os.chmod(f"{into}/{path}", stat.S_IMODE(found.st_mode) & 0o1777)
             os.utime(f"{into}/{path}", ns=(found.st_atime_ns, found.st_mtime_ns))
@@ -75,12 +79,13 @@ def make(src: str, place: str, progress: Callable[[int, str], None] | None = Non
 
 
 def _some(
-    src: str,
+    root: int,
     files: list[tuple[str, str, os.stat_result]],
     known: dict[str, tuple[Mark, int, int]],
     first: int,
     problems: list[OSError],
     progress: Callable[[int, str], None] | None,
+    src: str,
 ) -> None:
     """Every fourth file, from `first`."""
     for at in range(first, len(files), THREADS):
@@ -88,11 +93,28 @@ def _some(
             return
         path, target, info = files[at]
         try:
-            copy_file(f"{src}/{path}", target, info)
-            copied = os.lstat(target)
+            copied = _file(root, path, target, info)
         except OSError as problem:
             problems.append(problem)
             return
         known[path] = (mark(info), copied.st_ino, copied.st_ctime_ns)
         if progress is not None and at % REPORT_EVERY == 0 and at:
             progress(at, src)
+
+
+def _file(root: int, path: str, target: str, info: os.stat_result) -> os.stat_result:
+    """A file, which is reached through no link, whatever has happened since its folder was read. Its copy's state."""
+    source = open_beneath(root, path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(source).st_mode):
+            raise OSError(errno.EAGAIN, "it is being changed", path)
+        copy = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            copy_content(source, copy)
+            os.fchmod(copy, stat.S_IMODE(info.st_mode) & 0o777)
+            os.utime(copy, ns=(info.st_atime_ns, info.st_mtime_ns))
+            return os.fstat(copy)
+        finally:
+            os.close(copy)
+    finally:
+        os.close(source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from inner.errors import ConfigError, RunError
+from inner.errors import ConfigError, InnerError, RunError
 from inner.frozen import TYPE_CHECKING, replace
 from inner.launch import rundir
 from inner.paths import BoxPath, HostPath, covers
@@ -117,6 +117,9 @@ class Kept:
             return
         try:
             self.changes = settle(self.review)
+        except (InnerError, OSError) as problem:  # the run has ended, and its status is what counts
+            reason = problem.message if isinstance(problem, InnerError) else str(problem)
+            self._warn(f"what was changed could not be looked at ({reason}); it is kept: `inner diff {self.review.id}`")
         finally:
             self._leave(remove=False)
         if not os.path.lexists(self._folder):

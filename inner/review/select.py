@@ -34,13 +34,14 @@ class Changed:
             comparison.close()
 
 
-def changed(review: Review, paths: Sequence[str], cwd: str) -> Changed:
-    """What is changed at or below `paths`, with the folders that are new above it; everything when there are none."""
+def changed(review: Review, paths: Sequence[str], cwd: str, *, live: bool = False) -> Changed:
+    """What is changed at or below `paths`, with the folders that are new above it; everything when there are none. `live`: the
+    run has not ended."""
     comparisons: list[Comparison] = []
     changes: list[Change] = []
     try:
         for layer in review.layers:
-            comparison = Comparison(review, layer)
+            comparison = Comparison(review, layer, live=live)
             comparisons.append(comparison)
             changes += _chosen(comparison.changes(), layer.src, [_absolute(path, cwd) for path in paths])
     except BaseException:

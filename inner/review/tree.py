@@ -20,15 +20,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TypeAlias
 
-    # What an entry was: device and inode, mode, size, times of content and of inode (ns). Whoever changes it changes this.
-    Mark: TypeAlias = tuple[int, int, int, int, int, int]
+    # What an entry was: inode, mode, size, times of content and of inode (ns). Whoever changes it changes this. Not the device,
+    # whose number may be another one after a reboot.
+    Mark: TypeAlias = tuple[int, int, int, int, int]
 
 OPEN_MOST = 16  # folders kept open: most steps are in a folder that was just used
 
 
 def mark(info: os.stat_result) -> Mark:
     """How an entry is recognised."""
-    return info.st_dev, info.st_ino, info.st_mode, info.st_size, info.st_mtime_ns, info.st_ctime_ns
+    return info.st_ino, info.st_mode, info.st_size, info.st_mtime_ns, info.st_ctime_ns
 
 
 def join(folder: str, name: str) -> str:
@@ -152,10 +153,11 @@ class Tree:
 
 class Kept(Tree):
     """What a box has left. It may have taken our own permissions away: they come back, and what they were is written to `modes`
-    before that, so that `mode` always tells what the box wanted."""
+    before that, so that `mode` always tells what the box wanted. While the box is `live`, what cannot be read is passed over."""
 
-    def __init__(self, path: str, modes: str) -> None:
+    def __init__(self, path: str, modes: str, *, live: bool) -> None:
         super().__init__(path)
+        self._live = live
         self._file = modes
         items = record.names(modes)
         self._modes = dict(zip(items[::2], map(int, items[1::2]), strict=False))
@@ -165,8 +167,13 @@ class Kept(Tree):
         return self._modes.get(path, stat.S_IMODE(info.st_mode))
 
     def listing(self, path: str) -> tuple[list[tuple[str, os.stat_result]], bool]:
-        found = super().listing(path)
-        for name, info in found[0]:
+        try:
+            found = super().listing(path)
+        except OSError:
+            if self._live:
+                return [], False
+            raise
+        for name, info in [] if self._live else found[0]:
             wanted = 0o700 if stat.S_ISDIR(info.st_mode) else 0o400 if stat.S_ISREG(info.st_mode) else 0
             if info.st_mode & wanted != wanted and os.geteuid():
                 self._open_up(join(path, name), info, wanted)

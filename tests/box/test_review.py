@@ -375,6 +375,53 @@ def test_a_plan_that_was_kept_serves_the_next_review(world):
     assert (world.project / "f").read_text() == "start\n"
 
 
+def test_diff_of_a_running_box_leaves_alone_what_it_cannot_read(tmp_path):
+    world = World(tmp_path)
+    script = "mkdir shut; echo x >shut/x; chmod 0 shut; echo ready; read x; stat -c %a shut"
+    with subprocess.Popen([*INNER, "run", "--review", "--no-network", "--", "sh", "-c", script],
+                          cwd=world.project, env=world.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as box:  # fmt: skip
+        assert box.stdout.readline() == "ready\n"
+        done = world.inner("diff", "--stat")
+        assert (done.returncode, done.stdout) == (0, "A shut/\n"), done.stderr
+        box.stdin.write("\n")
+        box.stdin.close()
+        assert box.stdout.read() == "0\n"
+    assert "shut/x" in world.inner("diff", "--stat").stdout
+
+
+def test_another_folder_by_the_same_name_is_not_the_project(tmp_path):
+    world = World(tmp_path)
+    world.sh("echo box >f")
+    world.project.rename(world.home / "away")
+    world.project.mkdir()
+    done = world.inner("apply", "--yes")
+    assert done.returncode == 1
+    assert "is not the folder that this review is about" in done.stderr
+    assert list(world.project.iterdir()) == []
+
+
+def test_the_answer_of_a_person_decides(tmp_path):
+    world = World(tmp_path)
+    world.sh("echo box >f")
+    for answer, there in (("n", False), ("", False), ("y", True)):
+        main, terminal = os.openpty()
+        os.write(main, f"{answer}\n".encode())
+        done = world.inner("apply", stdin=terminal)
+        assert "apply 1 changes? [y/N]" in done.stderr
+        assert (done.returncode, (world.project / "f").exists()) == (0 if there else 1, there)
+        os.close(main)
+        os.close(terminal)
+
+
+def test_what_an_overlay_cannot_do(tmp_path):
+    """As docs/how-to/review.md says."""
+    world = World(tmp_path)
+    world.write("d/f", "x")
+    done = world.sh('python3 -c \'import os; os.rename("d", "e")\' 2>&1 | tail -1; mv d e; ls e')
+    assert "Invalid cross-device link" in done.stdout
+    assert done.stdout.endswith("\nf\n")
+
+
 # --- when things go wrong -----------------------------------------------------------------------------------------------------------
 
 
