@@ -32,6 +32,8 @@ MOST_FILES, MOST_DEPTH = 40, 10  # includes; git's own limit of depth is 10 (con
 HIDES_CONFIGURATION = frozenset(("gemini",))
 # A signature needs the user's key, which is outside: the one setting that must win over the repository's own.
 UNSIGNED = (("commit.gpgsign", "false"), ("tag.gpgsign", "false"))
+# Editors that are no more than an editor: what `git commit` opens is the one that the user has outside.
+EDITORS = frozenset(("vi", "vim", "nvim", "nano", "micro", "hx", "helix", "emacs", "mg", "joe", "jed", "ne", "kak", "ed"))
 NAMES = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")
 
 
@@ -68,6 +70,10 @@ def git(profile: Profile, host: Host, *, project: str, mounts: Sequence[Mount], 
     made += _hidden(found.files, mounts, host)
     variables = [Variable("GIT_CONFIG_SYSTEM", place)]
     variables += [Variable(name, None) for name in NAMES if host.env.get(name)]
+    for name in ("EDITOR", "VISUAL"):
+        editor = host.env.get(name, "").rpartition("/")[2]
+        if editor in EDITORS:  # a word of the list above, never the variable's own text
+            variables.append(Variable(name, editor))
     forced = list(UNSIGNED)
     if HIDES_CONFIGURATION & {*profile.agents, program.rpartition("/")[2]}:
         known = {key: found.own(key) for key in ("user.name", "user.email")}

@@ -164,3 +164,10 @@ def test_of_a_configuration_that_the_project_holds_only_the_identity_is_taken():
     assert content(found) == b'[user]\n\tname = "A"\n'
     assert len(found.mounts) == 1
     assert "which the box may write" in found.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("editor", "passed"), [("nano", "nano"), ("/usr/bin/nvim", "nvim"), ("code --wait", None), ("sh -c evil", None), ("", None), ("/x/evil;nano", None), ("evil /nano", "nano")]
+)  # fmt: skip
+def test_a_known_editor_is_the_boxs_as_well(editor, passed):
+    assert values(made({}, env={"EDITOR": editor})).get("EDITOR") == passed
