@@ -42,9 +42,9 @@ def discover(host: Host, workdir: str = "") -> Project:
     start = realpath(host, normal(workdir if workdir.startswith("/") else f"{host.cwd}/{workdir}"))
     home = realpath(host, host.home)
     walk = tuple(_walk(host, start, home))
-    area = walk[-1] if walk and _says(host, f"{walk[-1]}/.git") else HostPath("" if covers(start, home) else start)
+    area = walk[-1] if walk and _repository(host, f"{walk[-1]}/.git") else HostPath("" if covers(start, home) else start)
     for folder in walk:
-        present = [path for name in (*FILES, *FOLDERS) if _says(host, path := HostPath(f"{folder}/{name}"))]
+        present = [path for name in (*FILES, *FOLDERS) if host.lstat(path := HostPath(f"{folder}/{name}"))]
         if not present:
             continue
         safe = [path for path in present if _private(host, path, folder)]
@@ -67,16 +67,14 @@ def _walk(host: Host, start: HostPath, home: HostPath) -> Iterator[HostPath]:
         if folder == "/" or covers(folder, home) or first is None or found is None or found.dev != first.dev:
             return
         yield folder
-        if _says(host, f"{folder}/.git") or not ours(found, host):
+        if _repository(host, f"{folder}/.git") or not ours(found, host):
             return
 
 
-def _says(host: Host, path: str) -> bool:
-    """Whether something is there that says anything: not the empty file or `.git` that holds a place while a box runs."""
+def _repository(host: Host, path: str) -> bool:
+    """Whether a `.git` is there that is one: not the empty folder that holds its place while a box runs."""
     found = host.lstat(path)
-    if found is None or (found.kind == "file" and found.mode == 0o444 and not found.size):
-        return False
-    return found.kind != "dir" or not path.endswith("/.git") or bool(host.listdir(path))
+    return found is not None and (found.kind != "dir" or bool(host.listdir(path)))
 
 
 def _private(host: Host, path: str, root: str) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import stat
 
+from inner import gitconfig
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING, frozen
 from inner.launch import shadow
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 BROUGHT = ("refs/heads/", "refs/tags/", "refs/notes/", "refs/stash")
 MOST_REFS = 20_000
+MOST_ALONE = 500  # refs that are updated one by one, when some cannot be updated
+MOST_INDEX = 1 << 27  # bytes
 HEADS = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")  # an operation that waits for a commit: names of commits, and a message
 MESSAGES = ("MERGE_MSG", "MERGE_MODE", "SQUASH_MSG")
 
@@ -169,7 +172,9 @@ class Taking:
             return {}, ""
         try:
             was = parse(read(f"{self.before}/index") if os.path.lexists(f"{self.before}/index") else b"", self.length // 2)
-            now = parse(read(f"{self.copy}/index") if os.path.lexists(f"{self.copy}/index") else b"", self.length // 2)
+            now = parse(
+                read(f"{self.copy}/index", MOST_INDEX) if os.path.lexists(f"{self.copy}/index") else b"", self.length // 2
+            )
         except (OSError, ValueError) as problem:
             return {}, f"what was staged in the box is not taken over: its index {problem}"
         return {path: now.get(path, []) for path in was.keys() | now.keys() if was.get(path) != now.get(path)}, ""
@@ -219,7 +224,7 @@ class Taking:
         for place in (box, ours):
             os.mkdir(place, 0o700)
         source = Git(own_config(box, self.shadow.hash, objects=real))
-        own_config(ours, self.shadow.hash)
+        own_config(ours, self.shadow.hash, shared=gitconfig.get(self.shadow.config, "core.sharedRepository") or "")
         packs = _move_objects(f"{self.copy}/objects", f"{box}/objects", self.length - 2)
         for pack in packs:
             source.must("index-pack", f"{box}/objects/pack/{pack}")
@@ -253,7 +258,7 @@ class Taking:
         have = dict.fromkeys(
             [*self._packed(read(f"{self.before}/packed-refs")).values(), *([head] if is_hash(head.encode()) else [])]
         )
-        store = {"GIT_OBJECT_DIRECTORY": real}
+        store = {"GIT_OBJECT_DIRECTORY": real, "GIT_ALLOW_PROTOCOL": "file"}
         target = Git(ours)
         have = dict.fromkeys(self._known(source, have))
         for folder, names, kind in ((source.gitdir, wanted, "box"), (ours, list(have), "have")):
@@ -277,12 +282,19 @@ class Taking:
                     self._keep(git, name, was[name])
                 if git.run("update-ref", "-d", name, was[name])[0] == 0:
                     self.updated.append(name)
+        free = {name: sha for name, sha in sorted(changed.items()) if sha in there and is_name(name) and name not in busy}
+        lines = [f"update {name}\0{sha}\0{was.get(name, '0' * self.length)}\0" for name, sha in free.items()]
+        together = ("update-ref", "-m", f"inner: {self.run}", "--create-reflog", "-z", "--stdin")
+        if lines and git.run(*together, stdin="".join(lines).encode("utf-8", "surrogateescape"))[0] == 0:
+            self.updated += free
+            changed = {name: sha for name, sha in changed.items() if name not in free}
+        if len(changed) > MOST_ALONE:
+            raise RunError(f"{len(changed)} refs, and some of them were changed outside meanwhile")
         for name, sha in sorted(changed.items()):
             if sha not in there:
                 continue
             old = was.get(name, "0" * self.length)
-            free = is_name(name) and name not in busy
-            if free and git.run("update-ref", "-m", f"inner: {self.run}", "--create-reflog", name, sha, old)[0] == 0:
+            if name in free and git.run("update-ref", "-m", f"inner: {self.run}", "--create-reflog", name, sha, old)[0] == 0:
                 self.updated.append(name)
             else:
                 self._keep(git, name if is_name(name) else "refs/unnamed", sha)

@@ -41,7 +41,7 @@ class Git:
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "GIT_ATTR_NOSYSTEM": "1",
-            "GIT_ALLOW_PROTOCOL": "file",
+            "GIT_ALLOW_PROTOCOL": "none",
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_OPTIONAL_LOCKS": "0",
             "GIT_NO_REPLACE_OBJECTS": "1",
@@ -74,13 +74,15 @@ class Git:
         return out
 
 
-def own_config(folder: str, hash_name: str, *, objects: str = "") -> str:
-    """Fills an empty folder with a bare repository that has only our configuration; `objects` are borrowed. Returns it."""
+def own_config(folder: str, hash_name: str, *, objects: str = "", shared: str = "") -> str:
+    """Fills an empty folder with a bare repository that has only our configuration; `objects` are borrowed; `shared` is
+    its `core.sharedRepository`. Returns the folder."""
     for name in ("objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags"):
         os.mkdir(f"{folder}/{name}", 0o700)
     version = "repositoryformatversion = 1" if hash_name == "sha256" else "repositoryformatversion = 0"
+    group = f"\tsharedrepository = {shared}\n" if shared.isalnum() else ""
     extension = "[extensions]\n\tobjectformat = sha256\n" if hash_name == "sha256" else ""
-    texts = {"HEAD": "ref: refs/heads/none\n", "config": f"[core]\n\t{version}\n\tbare = true\n{extension}"}
+    texts = {"HEAD": "ref: refs/heads/none\n", "config": f"[core]\n\t{version}\n\tbare = true\n{group}{extension}"}
     if objects:
         texts["objects/info/alternates"] = objects + "\n"
     for name, text in texts.items():

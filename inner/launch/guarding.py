@@ -25,8 +25,8 @@ NOTE = "guard"
 class Guarding:
     """`begin`, the run, `end`. Afterwards `findings` and `brought` say what happened; `warn` has been told what matters."""
 
-    def __init__(self, guard: Guard, folder: str, warn: Callable[[str], None]) -> None:
-        self.guard, self.folder, self.warn = guard, folder, warn
+    def __init__(self, guard: Guard, folder: str, warn: Callable[[str], None], *, thorough: bool = True) -> None:
+        self.guard, self.folder, self.warn, self.thorough = guard, folder, warn, thorough
         self.hold: placeholders.Hold | None = None
         self.findings: Findings | None = None
         self.brought: tuple[Brought, ...] = ()
@@ -61,7 +61,7 @@ class Guarding:
     def _look(self, began: int) -> None:
         from inner.launch.aftermath import look
 
-        self.findings = look(self.guard, began)
+        self.findings = look(self.guard, began, thorough=self.thorough)
         for line in self.findings.lines():
             self.warn(line)
 

@@ -60,7 +60,7 @@ def run(
         if plan.private:
             undo.later(login.give_back, folder, warn)
             login.place(plan, folder)
-        guard = guarding.Guarding(plan.guard, folder, warn)
+        guard = guarding.Guarding(plan.guard, folder, warn, thorough=plan.seccomp != "default")
         undo.later(guard.end)
         guard.begin()
         scaffold.note(folder, plan.scaffolding)

@@ -71,7 +71,7 @@ def guard(
             protection.add((".git/",), absent="placeholder")
         protection.add(found.protect, absent="placeholder")
     protection.add(ALWAYS, absent="placeholder")
-    protection.add(steered, absent="late")
+    protection.add(steered, absent="placeholder")
     protection.add(LATE, absent="late")
     notices = [*found.notices]
     shadows = tuple(_finished(shadow, host, protection, [mask.dest for mask in hidden], notices) for shadow in found.shadows)

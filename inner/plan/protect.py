@@ -22,13 +22,12 @@ if TYPE_CHECKING:
     from inner.origin import Origin
     from inner.plan.model import Mount
 
-# Programs act on these as soon as they appear, an editor that is open on the project first of all: a placeholder where absent.
-ALWAYS = (
-    ".vscode/", ".idea/", ".zed/", ".devcontainer/", ".cursor/", ".claude/", ".codex/", ".gemini/", ".opencode/", ".inner/",
-    ".inner.toml", ".envrc", ".mcp.json",
-)  # fmt: skip
+# Programs that are open on the project act on these as soon as they appear: a placeholder where absent. Each costs the start 0.1 ms,
+# so that there are no more; those who ask before they obey something new (direnv, inner itself) are in the second list.
+ALWAYS = (".vscode/", ".idea/", ".zed/", ".devcontainer/", ".cursor/", ".claude/", ".codex/", ".gemini/", ".mcp.json")
 # Protected where they exist, and put out of effect after a run in which they appeared.
 LATE = (
+    ".envrc", ".inner.toml", ".inner", ".opencode",
     ".devcontainer.json", ".fleet", ".nova", ".vs", ".sublime-project", ".vim", ".vimrc", ".exrc", ".nvim", ".nvimrc", ".nvim.lua",
     ".lvimrc", ".dir-locals.el", ".dir-locals-2.el", "inner.toml", ".gdbinit", ".lldbinit", ".cursorrules",
     ".windsurf", ".windsurfrules", ".clinerules", ".roo", ".kiro", ".continue", ".aider.conf.yml", ".agents", ".qwen", ".amp",
@@ -99,11 +98,13 @@ class Protection:
             if place == self.project:
                 return
             if getattr(self.host.lstat(place), "kind", "") == "link":
-                name = place[len(self.project) + 1 :]
+                from shlex import quote
+
+                name, shown = place[len(self.project) + 1 :], quote(place)
                 raise ConfigError(
                     f"`{name}` is a symbolic link, and cannot be protected: the box could put something of its own in its place",
                     where=str(origin) if origin is not INNER else place,
-                    hint=f"put a copy there: `cp -rL {place} {place}.copy && mv -T {place}.copy {place}`, or move the link away",
+                    hint=f"put a copy there: `cp -rL {shown} {shown}.copy && mv -T {shown}.copy {shown}`, or move the link away",
                 )
 
     def _mount(self, path: str, shape: str, origin: Origin) -> None:

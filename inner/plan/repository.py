@@ -71,7 +71,8 @@ def at(host: Host, top: str) -> tuple[Repository | None, str]:
         return None, "is a symbolic link"
     if found.kind == "dir":
         if not _is_gitdir(host, dotgit) or host.lstat(f"{dotgit}/commondir") is not None:
-            return None, "" if not host.listdir(dotgit) else "is not a whole repository"
+            owned = "is not a whole repository" if found.uid == host.uid else "belongs to another user"
+            return None, "" if not host.listdir(dotgit) else owned
         return _made(host, top, dotgit, dotgit), ""
     line = (host.read(dotgit, 4097) or b"").decode("utf-8", "surrogateescape")
     if found.kind != "file" or not line.startswith("gitdir: ") or len(line) > 4096:

@@ -228,7 +228,8 @@ def test_what_a_killed_run_committed_is_recovered_by_the_next(machine):
         cwd=project, env=machine.env, stdin=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     wait_for(project / "ready", box)
-    assert (project / ".envrc").exists()
+    assert (project / ".mcp.json").exists()
+    assert (project / ".zed").is_dir()
     os.kill(box.pid, signal.SIGKILL)
     box.wait()
     (project / "ready").unlink()
@@ -237,7 +238,7 @@ def test_what_a_killed_run_committed_is_recovered_by_the_next(machine):
     machine.box("true", elsewhere)
     assert machine.git("log", "-1", "--format=%s", cwd=project) == "killed"
     assert machine.git("status", "--short", cwd=project) == ""
-    assert not (project / ".envrc").exists()
+    assert not (project / ".mcp.json").exists()
     sound(machine, project)
 
 
@@ -332,3 +333,88 @@ def test_git_outside_is_not_asked_by_what_the_project_says(machine):
     machine.git("status", cwd=project)
     assert machine.touched()
     assert GIT_ENV
+
+
+def test_a_partial_clone(machine):
+    machine.project(
+        "origin",
+        "for i in 1 2 3; do echo $i > a; git commit -qam $i; done; git config uploadpack.allowFilter true; git config uploadpack.allowAnySHA1InWant true",
+    )
+    machine.sh("git clone -q --filter=blob:none --no-local file://$PWD/origin proj", machine.home)
+    project = machine.home / "proj"
+    machine.box("echo x >> a; git commit -qam x; git log --oneline", project)
+    assert machine.git("log", "-1", "--format=%s", cwd=project) == "x"
+    assert machine.git("status", "--short", cwd=project) == ""
+
+
+def test_many_branches_come_at_once_and_those_that_clash_are_kept(machine):
+    project = machine.project()
+    box = subprocess.Popen(
+        [*INNER, "run", "--no-interactive", "--entrypoint", "/bin/bash", "--", "-c", "c=$(git commit-tree -m c -p HEAD HEAD^{tree}); for i in $(seq 60); do echo create refs/heads/b$i $c; done | git update-ref --stdin; touch ready; while [ ! -e go ]; do sleep 0.05; done"],
+        cwd=project, env=machine.env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    wait_for(project / "ready", box)
+    machine.sh("git branch b7; touch go", project)
+    stderr = box.communicate(timeout=60)[1]
+    assert machine.git("log", "-1", "--format=%s", "b7", cwd=project) == "one"
+    assert machine.git("log", "-1", "--format=%s", "b60", cwd=project) == "c"
+    assert stderr.count("kept as") == 1
+    assert "refs/heads/b7" in stderr
+
+
+def test_a_repository_of_a_group_stays_one(machine):
+    project = machine.project("proj", "git init -q --shared=group")
+    old = os.umask(0o077)
+    try:
+        machine.box("echo x >> a; git commit -qam x", project)
+    finally:
+        os.umask(old)
+    made = list((project / ".git/objects/pack").iterdir())
+    assert made
+    assert {place.stat().st_mode & 0o040 for place in made} == {0o040}
+
+
+def test_refs_that_are_none_and_objects_that_are_missing_do_not_come(machine):
+    project = machine.project()
+    done = machine.box(
+        """echo 1111111111111111111111111111111111111111 > .git/refs/heads/missing
+        git rev-parse HEAD > '.git/refs/heads/a b'; git rev-parse HEAD > $'.git/refs/heads/e\\e[31m'; git update-ref refs/remotes/origin/main HEAD; git replace HEAD $(git commit-tree -m fake HEAD^{tree})
+        echo x >> a; git --no-replace-objects commit -qam x
+        ln -s /etc/passwd .git/refs/heads/link; ln -s /etc .git/refs/heads/folder; mkfifo .git/refs/heads/pipe; ln -sf /etc/passwd .git/ORIG_HEAD; mkfifo .git/MERGE_HEAD""",
+        project, status=None,
+    )  # fmt: skip
+    assert "\x1b" not in done.stderr
+    assert machine.git("log", "-1", "--format=%s", cwd=project) == "x"
+    refs = machine.git("for-each-ref", "--format=%(refname)", cwd=project).split("\n")
+    assert {"refs/heads/main", "refs/heads/other"} <= set(refs)
+    assert [r for r in refs if not r.startswith("refs/inner/")] == ["refs/heads/main", "refs/heads/other"]
+    sound(machine, project)
+
+
+def test_objects_that_git_would_not_take_from_a_stranger_do_not_come_and_are_kept(machine):
+    project = machine.project()
+    evil = """blob=$(echo x | git hash-object -w --stdin); t=$(printf '100644 .git\\0' | cat - <(echo -n $blob | xxd -r -p) | git hash-object -w -t tree --literally --stdin)
+    git update-ref refs/heads/evil $(git commit-tree -m evil $t)"""
+    evil = evil.replace("xxd -r -p", "python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))'")
+    victim = machine.project("victim")
+    machine.open_box(evil, victim)
+    assert "evil" in machine.git("branch", "--format=%(refname:short)", cwd=victim).split()
+    done = machine.box(evil, project, status=None)
+    assert "evil" not in machine.git("branch", "--format=%(refname:short)", cwd=project).split()
+    assert "could not be taken over" in done.stderr
+    assert list((machine.home / ".local/state/inner/kept").iterdir())
+    sound(machine, project)
+
+
+def test_an_index_with_names_that_git_forbids_changes_nothing(machine):
+    project = machine.project()
+    forge = """
+import hashlib, subprocess
+subprocess.run(['sh', '-c', 'printf "#!/bin/sh\\\\ntouch $M/ran" > xgit; mkdir -p xgit.d/hooks; cp xgit xgit.d/hooks/post-checkout; git add xgit.d; rm -r xgit.d xgit'], check=True)
+data = open('.git/index', 'rb').read()[:-20].replace(b'xgit.d/hooks', b'.git/./hooks')
+open('.git/index', 'wb').write(data + hashlib.sha1(data).digest())
+"""
+    machine.box(f"python3 - <<'E'{forge}E", project, status=None)
+    assert "hooks" not in machine.git("ls-files", cwd=project)
+    machine.sh("git status; git checkout -q -f other", project)
+    assert machine.touched() == []

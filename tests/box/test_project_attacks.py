@@ -160,7 +160,7 @@ def test_placeholders_cannot_be_swapped_and_nothing_of_them_stays(machine):
     project = machine.project("proj", "rm -r .vscode", git=False)
     before = sorted(os.listdir(project))
     done = machine.box(
-        "for f in .mcp.json .envrc .zed .codex .inner .git; do mv $f m.$f && echo MOVED; rm -rf $f; echo x > $f; echo x > $f/x; ln $f l.$f; [ -e $f ] || echo GONE; done; ls -A",
+        "for f in .mcp.json .zed .codex .vscode .git; do mv $f m.$f && echo MOVED; rm -rf $f; echo x > $f; echo x > $f/x; ln $f l.$f; [ -e $f ] || echo GONE; done; ls -A",
         project,
         status=None,
     )
