@@ -43,14 +43,21 @@ def judge(subject: Subject, answers: Sequence[Answer]) -> tuple[Finding, ...]:
 
 
 def _finding(subject: Subject, check: Check, own: Sequence[Answer], *, complete: bool) -> Finding:
-    wrong = next((answer["error"] for answer in own if "error" in answer), "" if complete else "the probe did not answer")
-    verdict = Verdict(f"could not be asked: {wrong}") if wrong else check.judge(subject, own)
+    wrong = next((str(a["error"]) for a in own if isinstance(a, dict) and "error" in a), "" if complete else "no answer")
+    verdict = Verdict(f"could not be asked: {wrong}", unclear=True) if wrong else _judged(subject, check, own)
+    granted = bool(check.key) and check.key in subject.profile.sandbox.allow and not verdict.unclear
     severity, state = check.severity, "failed" if verdict.problem else "ok"
-    if (verdict.problem and (severity == "INFO" or (check.key and check.key in subject.profile.sandbox.allow and not wrong))) or (
-        verdict.note and not verdict.problem
-    ):
+    if (verdict.problem and (granted or severity == "INFO")) or (verdict.note and not verdict.problem):
         severity, state = "INFO", "told"
     return Finding(check.name, severity, state, check.title, verdict.problem or verdict.note, verdict.mend)
+
+
+def _judged(subject: Subject, check: Check, own: Sequence[Answer]) -> Verdict:
+    """What comes out of a box may be anything: an answer that is none is a failure like every other."""
+    try:
+        return check.judge(subject, own)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as problem:
+        return Verdict(f"the answer cannot be understood ({type(problem).__name__})", unclear=True)
 
 
 def conformant(findings: Sequence[Finding]) -> bool:

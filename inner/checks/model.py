@@ -43,12 +43,13 @@ class Subject:
 @frozen
 class Verdict:
     """`problem` is what is wrong, "" when nothing is; `note` what is told beside it. `mend` are the patches of the profile, by
-    leaf, after which it holds: none when no profile can bring it about.
+    leaf, after which it holds: none when no profile can bring it about. `unclear`: nothing was seen, so nothing is granted.
     """
 
     problem: str = ""
     note: str = ""
     mend: Mapping[str, Patch] = {}
+    unclear: bool = False
 
 
 OK = Verdict()

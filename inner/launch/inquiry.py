@@ -63,12 +63,13 @@ def interpreter(plan: Plan, table: MountTable, host: Host) -> str:
 
 
 def _places(plan: Plan, host: Host) -> Iterator[str]:
+    """The one that runs inner first: its version is known to be recent enough."""
+    own = getattr(sys, "_base_executable", "") or sys.executable
+    if own:
+        yield realpath(host, own)
     yield from ("/usr/bin/python3", "/usr/local/bin/python3", "/bin/python3")
     path = next((v.value for v in plan.env if v.name == "PATH" and v.value), "")
     yield from (f"{folder}/python3" for folder in path.split(":") if folder.startswith("/"))
-    own = getattr(sys, "_base_executable", "") or sys.executable
-    if own:
-        yield from (own, realpath(host, own))
     yield from (f"/usr/bin/python3.{minor}" for minor in range(20, 8, -1))
 
 

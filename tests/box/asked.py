@@ -90,6 +90,11 @@ def planned_as(subject: Subject, **changes):
     return replace(subject.plan, **changes)
 
 
+def without(subject, *dests):
+    """The subject's mounts but for those at `dests`."""
+    return tuple(m for m in subject.plan.mounts if m.dest not in dests)
+
+
 @contextlib.contextmanager
 def listening(path):
     """Somebody who answers at a path."""
