@@ -26,6 +26,7 @@ class Request:
     allow: tuple[str, ...] = ()
     block: tuple[str, ...] = ()
     review: bool = False
+    detach: bool = False
     dry_run: bool = False
     json: bool = False
     sha256: str = ""

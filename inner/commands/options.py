@@ -50,6 +50,7 @@ RUN = (
         "With or without a terminal (default: as here)",
         COMMAND,
     ),
+    Option("detach", ("--detach",), "flag", "Leave it running and print its id: `inner attach ID` shows it", COMMAND),
     Option("timeout", ("--timeout",), "number", "End the run after this time", LIMITS, "SECONDS"),
     Option("limit_memory", ("--limit-memory",), "text", "Memory, such as 4G", LIMITS, "SIZE"),
     Option("limit_cpu", ("--limit-cpu",), "text", "Processor time: cores such as 1.5, or 150%", LIMITS, "CORES"),

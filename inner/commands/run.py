@@ -49,7 +49,7 @@ def run(request: Request) -> int:
 
     host = RealHost({name: value for name, value in os.environ.items() if name != AGAIN})
     profile = _profile(request, host)
-    terminal = os.isatty(0) and os.isatty(1)
+    terminal = request.detach or (os.isatty(0) and os.isatty(1))
     folder = rundir.name(state_dir(host.env, host.home))
     rundir.prepare(state_dir(host.env, host.home), cache_dir(host.env, host.home))
     plan = planned(profile, request, host, terminal=terminal, args_file=_args_file(request), run_dir=folder)
@@ -58,6 +58,10 @@ def run(request: Request) -> int:
         from inner.commands.dry_run import show
 
         return show(plan, profile, features, host, as_json=request.json)
+    if request.detach:
+        from inner.commands.attach import detached
+
+        return detached(lambda: _start(plan, profile, features, host, folder), host, folder)
     return _start(plan, profile, features, host, folder)
 
 

@@ -10,7 +10,7 @@ import os
 import stat
 
 from inner.errors import RunError
-from inner.frozen import TYPE_CHECKING
+from inner.frozen import TYPE_CHECKING, replace
 from inner.launch import rundir, tree
 from inner.paths import covers
 from inner.records.write import Record
@@ -30,6 +30,8 @@ class Account:
     def __init__(
         self, plan: Plan, env: Mapping[str, str], folder: str, undo: Undo, warn: Callable[[str], None], *, kept: bool = True
     ) -> None:
+        if plan.log.endswith("/"):
+            plan = replace(plan, log=f"{plan.log}{folder.rpartition('/')[2]}.log")
         self.plan, self.env, self.folder = plan, env, folder
         self.undo, self.warn, self.kept = undo, warn, kept
         self.record = Record()
@@ -46,7 +48,7 @@ class Account:
                 return self
             self.record = Record(self.folder)
             undo.later(self.record.close)
-            self.record.starting(self.plan)
+            self.record.starting(self.plan, detached=self.plan.detached)
             if self.record.lost:
                 raise RunError(
                     f"cannot write the record of this run: {self.record.lost}", where=self.folder, hint="`df -h` tells"

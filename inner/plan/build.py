@@ -186,6 +186,7 @@ def build(
         summary=profile.output.summary,
         log=output_log(profile, box.run_dir, box.path),
         require=box.sandbox.require,
+        detached=request.detach,
         copies=tuple(box.copies),
         private=tuple(box.private),
         agents=tuple(one.NAME for one in box.agents),

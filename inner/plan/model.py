@@ -243,7 +243,8 @@ class Plan:
     clipboard: bool = False  # the box's terminal may set it (OSC 52)
     timeout: float = 0  # seconds, 0 for none
     summary: bool = False
-    log: str = ""  # the file that gets all output
+    log: str = ""  # the file that gets all output; with a `/` at the end a folder that gets one for each run
+    detached: bool = False  # goes on without its user
     require: tuple[str, ...] = ()  # what the run is refused without
     copies: tuple[Copy, ...] = ()
     private: tuple[Private, ...] = ()

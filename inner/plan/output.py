@@ -17,14 +17,15 @@ REQUIRE = ("limits", "record")
 
 
 def output_log(profile: Profile, run_dir: str, path: Callable[[str, Origin], str]) -> HostPath:
-    """The file that gets every byte of output, "" for none. "auto" is a file for each run: in `log_dir`, else with its record."""
+    """The file that gets every byte of output, "" for none. "auto" is a file for each run: in `log_dir`
+    (the path ends in `/`: the run's id makes the name), else with its record."""
     wanted, origin = profile.output.log, profile.origin("output.log")
     if not wanted:
         return HostPath("")
     if wanted == "auto":
         if not profile.log_dir:
             return HostPath(f"{run_dir}/output")
-        return HostPath(f"{path(profile.log_dir, origin)}/{run_dir.rpartition('/')[2]}.log")
+        return HostPath(f"{path(profile.log_dir, origin)}/")
     if wanted.endswith("/"):
         raise ConfigError(f"the log `{wanted}` is a folder", where=str(origin), hint='`log = "auto"` names a file for each run')
     return HostPath(path(wanted, origin))
