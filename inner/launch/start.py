@@ -101,6 +101,10 @@ class Start:
             if self.enter is not None:
                 self.enter()
             fds.only(self._passed)
+            if os.getuid() == 0:
+                from inner.launch import devices
+
+                devices.protect()
             syscall.confine(setuid=self.setuid, parent=parent)
             os.execve(self.argv[0], self.argv, {})  # noqa: S606
         except BaseException as error:  # noqa: BLE001  (nothing may return from here)

@@ -155,6 +155,25 @@ def test_no_set_user_id_program_of_root_s_is_left(project):
     (project / "program").unlink()
 
 
+def test_the_host_s_devices_keep_their_modes(project):
+    """They are the host's nodes, and root's. The attack sets the mode that they have."""
+    attack = "for d in null zero full random urandom tty; do chmod 666 /dev/$d 2>/dev/null && echo $d; touch /dev/$d 2>/dev/null && echo $d; done; true"
+    assert inner("run", "--", "sh", "-c", attack).stdout == ""
+    assert len(subprocess.run([*OPEN, "sh", "-c", attack], capture_output=True, timeout=60).stdout.split()) == 12
+
+
+def test_the_devices_work(project):
+    done = inner(
+        "run",
+        "--",
+        "sh",
+        "-c",
+        "echo x > /dev/null && head -c 3 /dev/zero | wc -c && head -c 3 /dev/urandom | wc -c && dd if=/dev/zero of=/dev/full bs=1 count=1",
+    )
+    assert done.stdout.split() == ["3", "3"]
+    assert "No space left" in done.stderr
+
+
 def test_groups_of_the_caller_are_dropped(project):
     groups = {"preexec_fn": lambda: os.setgroups([4, 24])}
     look = ("grep", "^Groups:", "/proc/self/status")
