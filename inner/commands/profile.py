@@ -161,7 +161,6 @@ def _remark(entry: Entry) -> str:
 def show(name: str, *, resolved: bool, as_json: bool) -> int:
     """The text of the file, as it is but for control characters; or every value with its origin."""
     from inner import ui
-    from inner.config.document import read
     from inner.profile.find import Shelf
 
     settings, host = _load()
@@ -181,7 +180,7 @@ def show(name: str, *, resolved: bool, as_json: bool) -> int:
     shelf = Shelf(host, settings)
     place = shelf.find(name or settings.default_profile)
     ui.out(f"# {ui.safe(_short(str(place), host))}")
-    content = read(place.path, uid=None if place.scope in ("built-in", "project") else host.uid, shared=place.scope == "system")
+    content = shelf.content(place)
     for line in content.decode("utf-8", "surrogateescape").rstrip("\n").split("\n"):
         ui.out(ui.safe(line.expandtabs(4)))
     return 0

@@ -144,19 +144,22 @@ class Shelf:
         known = self._documents.get(place.path)
         if known is not None:
             return known
+        content = self.content(place)
+        trusted = place.scope != "project" or self._trust.is_trusted(place.path, content)
+        document = parse(content, file=place.path, source=place.scope, trusted=trusted)
+        self._documents[place.path] = document
+        return document
+
+    def content(self, place: Place) -> bytes:
+        """The bytes of the file, whatever they say. ConfigError when it may not be read."""
         root = ""
         if place.scope == "project":
             inside = any(place.path.startswith(folder + "/") for folder in self.project.folders)
             root = self.project.root if inside else self.project.area
             if not place.path.startswith(root + "/"):  # a path that a link leads out of the project
                 raise ConfigError("a project's configuration may not be, or lie behind, a symbolic link", where=place.path)
-        content = read(
-            place.path, root=root, uid=None if place.scope == "built-in" else self.host.uid, shared=place.scope == "system"
-        )
-        trusted = place.scope != "project" or self._trust.is_trusted(place.path, content)
-        document = parse(content, file=place.path, source=place.scope, trusted=trusted)
-        self._documents[place.path] = document
-        return document
+        uid = None if place.scope == "built-in" else self.host.uid
+        return read(place.path, root=root, uid=uid, shared=place.scope == "system")
 
     def source(self, place: Place) -> Source:
         """The profile at `place`, checked."""

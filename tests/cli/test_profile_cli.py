@@ -70,6 +70,27 @@ def test_show_prints_the_file_with_its_control_characters_escaped(machine: Machi
     assert machine.inner("profile", "show", str(path)) == done
 
 
+def test_show_prints_a_broken_file_and_no_file_behind_a_projects_link(machine: Machine) -> None:
+    machine.write("user", "broken", "x = [\n")
+    assert machine.inner("profile", "show", "broken") == Done(
+        0, '# ~/.config/inner/profiles/broken.toml\nschema_version = "1"\nx = [\n', ""
+    )
+    secret = machine.put(machine.home / "secret", "hunter2\n")
+    folder = machine.project / ".inner/profiles"
+    folder.mkdir(parents=True)
+    (folder / "theirs.toml").symlink_to(secret)
+    for command in (
+        ("profile", "show", "theirs"),
+        ("profile", "show", "theirs", "--resolved"),
+        ("profile", "list"),
+        ("profile", "edit", "theirs"),
+        ("trust",),
+    ):
+        done = machine.inner(*command, EDITOR="cat")
+        assert "hunter2" not in done.out + done.err
+        assert "may not be, or lie behind, a symbolic link" in done.out + done.err
+
+
 def test_show_resolved_says_which_line_set_each_value(machine: Machine) -> None:
     machine.write("user", "mine", 'extends = "shell"\n[sandbox]\nallow = ["npmrc", "netrc"]\n[mounts]\n"~/x" = "rw"\n')
     done = machine.inner("profile", "show", "mine", "--resolved")
