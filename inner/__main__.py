@@ -17,7 +17,12 @@ def main() -> None:
     bundled = bundle.use(os.environ)
     from inner import front
 
-    request = front.read(sys.argv[1:])
+    argv = sys.argv[1:]
+    if argv and argv[0] != "run":
+        from inner.config.words import usual
+
+        argv = list(usual(argv, os.environ))
+    request = front.read(argv)
     if request is None:
         from inner.cli import application
 

@@ -16,6 +16,7 @@ from inner.config.document import Document, parse, read
 from inner.config.faults import fault
 from inner.config.project import Project, discover, refuse_shared
 from inner.config.trust import Trust
+from inner.config.words import FILE, SYSTEM, WORDS
 from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING
 from inner.origin import INNER, Origin
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 
     from inner.host import Host
 
-SYSTEM = "/etc/inner"
-NAME = "config.toml"
+NAME = FILE
 
 # the reference page is held to this
 MEANING = {
@@ -43,8 +43,7 @@ MEANING = {
     "profiles": "in a project's file: profiles in tables `[profiles.NAME]`, as in a file of their own",
     "schema_version": 'in a project\'s file: `"1"`',
 }
-# one word to start each agent at the terminal in the project here; an alias of the same name takes its place
-ALIASES = {name: f"run -p {name}-interactive --" for name in ("claude", "aider", "gemini", "codex", "opencode", "cursor")}
+ALIASES = {name: " ".join(words) for name, words in WORDS.items()}
 
 # every variable that is read, and the setting it stands for
 VARIABLES = {
