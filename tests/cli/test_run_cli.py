@@ -388,7 +388,7 @@ def test_what_the_dry_run_prints_makes_the_same_box(here):
         "--",
         "sh",
         "-c",
-        "echo in the box; ls -A ~ .; wc -l < /etc/gitconfig; echo x 2>/dev/null >> .envrc || echo protected",
+        "echo in the box; ls -A ~ .; wc -l < /etc/gitconfig; mkdir .git/x 2>/dev/null || echo protected",
     )
     shown = told("--dry-run", *words)[1]
     places = json.loads(told("--dry-run", "--json", *words)[1])["data"]["guard"]["placeholders"]

@@ -75,7 +75,7 @@ def show(host: Facts, request: Request, tmp: Path) -> str:
             )
             + "\n"
         )
-    own = ("mounts", "env", "notices", "layers", "profile")  # shown below, or as the layers
+    own = ("mounts", "env", "notices", "layers", "profile", "guard")  # shown below, or as the layers
     defaults = vars(type(plan))
     lines = [
         f"{name:<12} {_plain(getattr(plan, name))}"
@@ -83,6 +83,8 @@ def show(host: Facts, request: Request, tmp: Path) -> str:
         if name not in own and (name not in defaults or getattr(plan, name) != defaults[name])
     ]
     lines += [f"layer        {_origin(layer)}" for layer in plan.layers]
+    lines += [f"shadow       {_plain(shadow)}" for shadow in plan.guard.shadows]
+    lines += [f"placeholder  {point.path} {point.kind}" for point in plan.guard.placeholders]
     lines += ["", *(_mount(mount) for mount in plan.mounts), ""]
     lines += [f"{v.name}={'(as outside)' if v.value is None else ascii(v.value)[1:-1]}{_from(v.origin)}" for v in plan.env]
     lines += [f"note: {notice}" for notice in plan.notices]
@@ -111,7 +113,7 @@ def _mount(mount: object) -> str:
         if name in ("dest", "why", "origin") or value in ("", False):
             continue
         if isinstance(mount, Data) and name == "content":
-            words.append(f"content={ascii(value) if len(value) <= 300 else f'{len(value)} bytes'}")
+            words.append(f"content={ascii(value) if len(value) <= 300 else '...'}")
         else:
             words.append(f"{name}={oct(value) if name == 'perms' else value}")
     return f"{' '.join(words)}  # {mount.why}" + (f" ({_origin(mount.origin)})" if mount.origin.source != "inner" else "")
