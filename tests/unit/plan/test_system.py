@@ -11,9 +11,11 @@ TREE = {
 }  # fmt: skip
 
 
-def box(root="minimal", network="off", **host):
+def box(root="minimal", network="off", nested=False, **host):
     facts = Facts(TREE, env={}, **host)
-    return system(facts, root=root, user="user", uid=1000, gid=1000, home="/home/user", shell="/bin/sh", network=network)
+    return system(
+        facts, root=root, user="user", uid=1000, gid=1000, home="/home/user", shell="/bin/sh", network=network, nested=nested
+    )
 
 
 def by_dest(mounts):
@@ -48,6 +50,11 @@ def test_merged_usr_stays_links_and_split_usr_stays_mounts():
     assert seen["/lib64"] == Bind("/lib64", "/lib64", why="programs and libraries")
     assert seen["/nix/store"].mode == "ro"
     assert isinstance(seen["/usr/local/etc"], Mask)
+
+
+def test_nothing_of_proc_is_hidden_where_the_box_may_mount_its_own():
+    assert isinstance(by_dest(box())["/proc/keys"], Mask)
+    assert "/proc/keys" not in by_dest(box(nested=True))
 
 
 def test_root_gets_its_kernel_parameters_read_only():
