@@ -130,9 +130,18 @@ def digest(plan: Plan, folder: str = "") -> str:
 _LEFT_OUT = ("why", "origin", "layers", "notices", "log", "summary")
 
 
+_LARGE = 1024  # bytes
+
+
 def _plain(value: object) -> object:
-    if value is None or isinstance(value, (str, int, float, bytes)):
+    if value is None or isinstance(value, (str, int, float)):
         return value
+    if isinstance(value, bytes):
+        if len(value) < _LARGE:
+            return value
+        from _imp import source_hash  # SipHash: contents are inner's own, and there may be 100K of them
+
+        return (len(value), source_hash(0, value))
     if isinstance(value, (tuple, list)):
         return tuple(map(_plain, value))
     if isinstance(value, dict):
