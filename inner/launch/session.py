@@ -17,6 +17,8 @@ from inner.launch.limits import Held
 from inner.launch.undo import Undo
 from inner.records import write
 
+MOST_RECORDED = 64 << 20  # bytes: a box that asks for names all day must not fill the disk with its record
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -124,4 +126,5 @@ def _network(plan: Plan, profile: Profile, host: Host, record: int, undo: Undo) 
 
     egress = prepare(plan.network, host, credentials=profile.credentials, origins=profile.origins, event_fd=record)
     undo.later(egress.close)
+    syscall.bound_files(egress.pid, MOST_RECORDED)
     return egress.attach

@@ -21,6 +21,7 @@ PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 KEYCTL_GET_KEYRING_ID, KEYCTL_JOIN_SESSION_KEYRING = 0, 1  # keyctl(2)
 KEY_SPEC_SESSION_KEYRING = -3
+RLIMIT_FSIZE = 1
 RLIMIT_CORE = 4
 LANDLOCK_CREATE_RULESET_VERSION = 1  # landlock(7)
 LANDLOCK_SCOPES = 1 | 2  # abstract unix sockets, signals
@@ -68,6 +69,11 @@ def prctl(option: int, value: int) -> int:
     """An option that takes one argument, -1 on error (man 2 prctl)."""
     load()
     return _CALLS[1](option, value, 0, 0, 0)
+
+
+def bound_files(pid: int, size: int) -> None:
+    """No file that this process of ours writes grows beyond that; writing fails (Python ignores SIGXFSZ)."""
+    syscall(PRLIMIT64, pid, RLIMIT_FSIZE, size.to_bytes(8, "little") * 2, None)
 
 
 def subreaper(on: bool) -> None:

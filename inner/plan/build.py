@@ -14,6 +14,7 @@ from inner.plan import mounts, root
 from inner.plan.agent import agents
 from inner.plan.clipboard import display
 from inner.plan.command import command
+from inner.plan.containers import engines
 from inner.plan.contract import TEXT, contract
 from inner.plan.environment import environment
 from inner.plan.guard import guard
@@ -130,6 +131,9 @@ def build(
     extra = (*of_agents, *guarded.variables, *_git(box, line[0]))
     path = _shims(box, path)
     extra += _clipboard(box)
+    files, variables = engines(profile, box.runtime)
+    box.mounts += files
+    extra += variables
     box.mounts, said = kept_apart(box.mounts, box.project, box.run_dir, review=request.review)
     box.notices += said
     _masks(box)
@@ -208,7 +212,6 @@ def refuse_unbuilt(profile: Profile) -> None:
         )
     cases = (
         (bool(set(sandbox.require) - set(REQUIRE)), "such a requirement", "sandbox.require", f"one of: {', '.join(REQUIRE)}"),
-        (bool(sandbox.cgroup_manager), "a cgroup manager", "sandbox.cgroup_manager", "leave the key out"),
         (not sandbox.pid_namespace, "a shared pid namespace", "sandbox.pid_namespace", "leave the key out"),
         ("session-bus" in sandbox.allow or "systemd-user" in sandbox.allow, "a filtered session bus", "sandbox.allow", "leave the key out"),
     )  # fmt: skip

@@ -290,3 +290,50 @@ def test_a_full_disk_refuses_a_run_that_requires_its_record(home):
     assert (done.returncode, done.stdout) == (125, "")
     assert "and this profile requires one" in done.stderr
     assert folders(home) == []
+
+
+# --- what the network did -------------------------------------------------------------------------------------------------------
+
+
+def test_a_denied_host_is_told_with_what_to_type(home):
+    done = inner(
+        "run",
+        "--allow-host",
+        "allowed.test",
+        "--",
+        "python3",
+        "-c",
+        "import socket; socket.create_connection(('denied.test', 443), 5)",
+    )
+    assert done.returncode == 1
+    shown = inner("log", "show").stdout
+    assert "denied" in shown
+    assert "to allow it: `inner run --allow-host denied.test`" in shown
+    data = json.loads(inner("log", "show", "--json").stdout)["data"]
+    assert data["denied"][0]["host"] == "denied.test"
+    assert data["network"] == "allowlist"
+
+
+def test_a_name_cannot_write_lines_of_a_record(home):
+    """The box asks for a name with a line break and JSON in it: it is one string of one event."""
+    ask = (
+        "import socket\n"
+        'name = b\'x\\n{"event":"ended","status":0}\'\n'
+        "question = b'\\x12\\x34\\x01\\0\\0\\x01\\0\\0\\0\\0\\0\\0' + bytes([len(name)]) + name + b'\\x04test\\0\\0\\x01\\0\\x01'\n"
+        "server = open('/etc/resolv.conf').read().split()[1]\n"
+        "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(3)\n"
+        "s.sendto(question, (server, 53))\n"
+        "try:\n    s.recv(512)\nexcept OSError:\n    pass\n"
+        "raise SystemExit(9)\n"
+    )
+    assert inner("run", "--allow-host", "allowed.test", "--", "python3", "-c", ask).returncode == 9
+    [folder] = folders(home)
+    assert [e["status"] for e in events(folder) if e["event"] == "ended"] == [9]
+
+
+def test_container_engines_are_told_their_manager(home):
+    path = profile(home, '[sandbox]\ncgroup_manager = "cgroupfs"\n')
+    assert (
+        inner("run", "-p", path, "--", "sh", "-c", "cat $CONTAINERS_CONF_OVERRIDE").stdout
+        == '[engine]\ncgroup_manager = "cgroupfs"\n'
+    )
