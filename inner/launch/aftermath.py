@@ -20,7 +20,7 @@ from inner.frozen import TYPE_CHECKING, frozen
 from inner.paths import covers, normal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from inner.plan.model import Guard
 
@@ -42,8 +42,11 @@ STEERS = {
     "containers": ("Dockerfile", "Containerfile", "docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml",
                    "Vagrantfile"),
     "pipelines": (".gitlab-ci.yml", "Jenkinsfile", ".travis.yml", "azure-pipelines.yml", "cloudbuild.yaml"),
+    "settings": (".envrc", ".mcp.json", ".inner.toml", ".devcontainer.json", ".vimrc", ".exrc", ".nvim.lua", ".dir-locals.el", ".gdbinit"),
     "agents": ("CLAUDE.md", "CLAUDE.local.md", "AGENTS.md", "GEMINI.md", "QWEN.md", "CONVENTIONS.md", "copilot-instructions.md"),
 }  # fmt: skip
+# What steers editors and agents; at the top of the project these are protected, further down they are told.
+SETTINGS = (".vscode", ".idea", ".zed", ".devcontainer", ".cursor", ".claude", ".codex", ".gemini", ".husky", ".githooks")
 KINDS = {name: what for what, names in STEERS.items() for name in names}
 
 
@@ -90,8 +93,11 @@ def _some(names: Iterable[str], most: int = 5) -> str:
     return ", ".join(f"`{name}`" for name in listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
 
 
-def look(guard: Guard, began: int, *, thorough: bool = True, limit: float = LIMIT) -> Findings:
-    """Look through the project after a run that began at `began` (time.time_ns). Raises nothing. Not `thorough`: files whose
+def look(
+    guard: Guard, began: int, *, made: Mapping[str, tuple[int, int]] | None = None, thorough: bool = True, limit: float = LIMIT
+) -> Findings:
+    """Look through the project after a run that began at `began` (time.time_ns). Raises nothing. `made`: device and inode of what was put in the
+    place of missing names. Not `thorough`: files whose
     folder did not change are not asked for set-id bits, which is enough where the system call filter forbids to set them.
     """
     try:
@@ -99,7 +105,10 @@ def look(guard: Guard, began: int, *, thorough: bool = True, limit: float = LIMI
     except OSError:
         return Findings(unread=(guard.project,))
     walk = _Walk(guard, began - CLOCK, time.monotonic() + limit, thorough=thorough)
-    walk.late(top)
+    walk.late(top, guard.late, "it appeared during the run, and steers programs outside")
+    other = [path[len(guard.project) + 1 :] for path, was in (made or {}).items() if _identity(path) not in (was, None)]
+    walk.late(top, other, "its placeholder was removed outside during the run, so that the box could make it")
+    walk.steers += [(path, "protected") for path in guard.protected if _newer(f"{guard.project}/{path}", began - CLOCK)]
     walk.walk(top)
     return Findings(
         tuple(walk.held),
@@ -125,9 +134,9 @@ class _Walk:
         self.unread: list[str] = []
         self.whole = True
 
-    def late(self, top: int) -> None:
+    def late(self, top: int, names: Iterable[str], why: str) -> None:
         """Names that steer programs and were not there at the start."""
-        for name in self.guard.late:
+        for name in names:
             folder, _, last = name.rpartition("/")
             try:
                 at = _folder(top, folder)
@@ -135,7 +144,7 @@ class _Walk:
                 continue
             try:
                 os.lstat(last, dir_fd=at)
-                self._hold(at, last, f"{folder}/" if folder else "", "it appeared during the run, and steers programs outside")
+                self._hold(at, last, f"{folder}/" if folder else "", why)
             except OSError:
                 continue
             finally:
@@ -190,7 +199,9 @@ class _Walk:
         prefix = f"{path}/" if path else ""
         folders, names = [], set()
         every = self.thorough or prefix == ".github/workflows/" or os.fstat(fd).st_ctime_ns >= self.since
-        quiet = any(part in OUTSIDE for part in path.split("/"))
+        parts = path.split("/")
+        quiet = any(part in OUTSIDE for part in parts)
+        every = every or any(part in SETTINGS for part in parts)
         for entry in os.scandir(fd):
             name = entry.name
             names.add(name)
@@ -200,6 +211,8 @@ class _Walk:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 folders.append(name)
+                if prefix and name in SETTINGS and entry.stat(follow_symlinks=False).st_ctime_ns >= self.since and not quiet:
+                    self.steers.append((prefix + name, "settings"))
                 continue
             if not every and name not in KINDS:
                 continue  # a new link, socket or file would have changed the folder
@@ -219,6 +232,7 @@ class _Walk:
             if mode & 0o6000:
                 self._take_bits(fd, name, prefix, mode)
             kind = KINDS.get(name) or ("pipelines" if prefix == ".github/workflows/" else "")
+            kind = kind or ("settings" if any(part in SETTINGS for part in prefix.split("/")) else "")
             if kind and not quiet:
                 self.steers.append((prefix + name, kind))
         elif stat.S_ISLNK(mode):
@@ -284,6 +298,22 @@ class _Walk:
                 self.held.append((prefix + new, why))
                 return
         self.unread.append(prefix + name)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        info = os.lstat(path)
+    except OSError:
+        return None
+    return info.st_dev, info.st_ino
+
+
+def _newer(path: str, since: int) -> bool:
+    """A protected path that was written or replaced all the same: by the user, or, where that undid its mount, by the box."""
+    try:
+        return os.lstat(path).st_ctime_ns >= since
+    except OSError:
+        return True
 
 
 def _folder(top: int, path: str) -> int:

@@ -61,7 +61,7 @@ class Guarding:
     def _look(self, began: int) -> None:
         from inner.launch.aftermath import look
 
-        self.findings = look(self.guard, began, thorough=self.thorough)
+        self.findings = look(self.guard, began, made=self.hold.made if self.hold else None, thorough=self.thorough)
         for line in self.findings.lines():
             self.warn(line)
 

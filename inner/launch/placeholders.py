@@ -16,7 +16,7 @@ from inner.frozen import TYPE_CHECKING
 from inner.launch.syscall import open_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from inner.plan.model import Placeholder
 
@@ -27,11 +27,13 @@ NOTE = "guarded"  # in the folder of a run: which project's lock to look at when
 class Hold:
     """The share of one box in its project's placeholders. `release` gives it back."""
 
-    def __init__(self, state: str, project: str, placeholders: Iterable[Placeholder], run: str = "") -> None:
+    def __init__(self, state: str, project: str, placeholders: Sequence[Placeholder], run: str = "") -> None:
         """Takes the lock and makes what is missing; RunError when that cannot be made. `run`: the folder of the run."""
         info = os.stat(project)
         self.folder = f"{state}/projects/{info.st_dev:x}-{info.st_ino:x}"
         self.fd = -1
+        self.made: dict[str, tuple[int, int]] = {}  # what each placeholder is
+        self._kept: list[int] = []  # descriptors of them: a number of an inode in use is not given to another one
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
             if run:
@@ -42,6 +44,10 @@ class Hold:
                 _clean(self.folder)
             fcntl.flock(self.fd, fcntl.LOCK_SH)
             _make(self.folder, placeholders)
+            for one in placeholders:
+                self._kept.append(os.open(one.path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC))
+                found = os.fstat(self._kept[-1])
+                self.made[one.path] = (found.st_dev, found.st_ino)
         except OSError as problem:
             self.release()
             what = problem.filename or project
@@ -56,6 +62,8 @@ class Hold:
         if self.fd >= 0:
             leave(self.folder, self.fd)
             self.fd = -1
+        while self._kept:
+            os.close(self._kept.pop())
 
 
 def leave(folder: str, fd: int) -> None:
@@ -151,6 +159,8 @@ def _remove(path: str, kind: bytes, number: bytes) -> None:
         return
     try:
         info = os.lstat(name, dir_fd=at)
+        if number == b"?" and kind == b"file" and stat.S_IMODE(info.st_mode) != 0o444:
+            return  # killed before it was made, and somebody has made it since
         if number not in (f"{info.st_dev:x}:{info.st_ino:x}".encode(), b"?") or info.st_uid != os.getuid():
             return
         if kind == b"dir" and stat.S_ISDIR(info.st_mode):

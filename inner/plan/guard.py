@@ -79,6 +79,7 @@ def guard(
         project=project,
         shadows=shadows,
         placeholders=tuple(protection.placeholders),
+        protected=tuple(protection.existing),
         late=tuple(protection.late),
         repositories=tuple(dict.fromkeys(found.repositories)) if sandbox.git_dir != "rw" else (project,),
     )

@@ -204,7 +204,8 @@ class Placeholder:
 
 @frozen
 class Guard:
-    """What keeps files of a writable `project` ("": none) from running code outside later. `late`: names, relative to it, that are
+    """What keeps files of a writable `project` ("": none) from running code outside later. `protected` exist and are read-only;
+    `late`: names, relative to it, that are
     put out of effect when they have appeared during the run. `repositories`: work trees whose `.git` needs no look afterwards.
     `apart`: a review keeps all changes; the copies of git folders go there, too, instead of being taken over at the end.
     """
@@ -212,6 +213,7 @@ class Guard:
     project: HostPath = HostPath("")
     shadows: tuple[Shadow, ...] = ()
     placeholders: tuple[Placeholder, ...] = ()
+    protected: tuple[str, ...] = ()
     late: tuple[str, ...] = ()
     repositories: tuple[HostPath, ...] = ()
     apart: bool = False

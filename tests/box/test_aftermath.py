@@ -1,0 +1,113 @@
+"""What is found after a run, and how long looking takes."""
+
+import os
+import time
+
+import pytest
+
+from inner.launch.aftermath import look
+from inner.paths import HostPath
+from inner.plan.model import Guard
+
+pytestmark = pytest.mark.box
+
+
+def found(project, began, **more):
+    options = {name: more.pop(name) for name in ("limit", "thorough", "made") if name in more}
+    return look(Guard(HostPath(str(project)), **more), began, **options)
+
+
+@pytest.fixture
+def began(tmp_path):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/Makefile").write_text("x")
+    time.sleep(0.05)
+    return time.time_ns()
+
+
+def test_only_what_is_new_is_told(tmp_path, began):
+    assert found(tmp_path, began).lines() == []
+    (tmp_path / "old/Makefile").write_text("y")
+    os.utime(tmp_path / "old/Makefile", (0, 0))
+    assert found(tmp_path, began).steers == (("old/Makefile", "build"),)
+    assert found(tmp_path, began, thorough=False).steers == (("old/Makefile", "build"),)
+
+
+def test_settings_further_down_are_told(tmp_path, began):
+    (tmp_path / "a/.vscode").mkdir(parents=True)
+    (tmp_path / "a/.vscode/tasks.json").write_text("{}")
+    (tmp_path / "a/.envrc").write_text("x")
+    assert {path for path, _ in found(tmp_path, began).steers} == {"a/.vscode", "a/.vscode/tasks.json", "a/.envrc"}
+
+
+def test_set_id_bits_of_a_file_in_an_old_folder(tmp_path, began):
+    os.chmod(tmp_path / "old/Makefile", 0o6755)
+    assert found(tmp_path, began).set_id == ("old/Makefile",)
+    assert os.stat(tmp_path / "old/Makefile").st_mode & 0o7777 == 0o755
+
+
+def test_a_repository_that_is_old_stays_whatever_is_in_it(tmp_path):
+    git = tmp_path / "n/.git"
+    for name in ("objects", "refs", "hooks"):
+        (git / name).mkdir(parents=True)
+    (git / "HEAD").write_text("ref: refs/heads/main\n")
+    (git / "config").write_text("[core]\n\tfsmonitor = x\n")
+    time.sleep(0.05)
+    began = time.time_ns()
+    assert found(tmp_path, began).held == ()
+    (git / "hooks/post-checkout").write_text("x")
+    assert [place for place, _ in found(tmp_path, began).held] == ["n/.git/config.held-by-inner", "n/.git/HEAD.held-by-inner"]
+    os.rename(git / "HEAD.held-by-inner", git / "HEAD")
+    os.rename(git / "config.held-by-inner", git / "config")
+    (git / "HEAD.held-by-inner").write_text("in the way")
+    assert [place for place, _ in found(tmp_path, began).held] == ["n/.git/config.held-by-inner", "n/.git/HEAD.1.held-by-inner"]
+
+
+@pytest.mark.parametrize("config", ["", "[core]\n\tbare = true\n", "[core\n", "[include]\n\tpath = /x\n"])
+def test_a_folder_that_becomes_a_repository_step_by_step(tmp_path, config):
+    """The parts are left by one run, the last one by the next: what is touched is judged by what it would run."""
+    bare = tmp_path / "b"
+    for name in ("objects", "refs", "hooks"):
+        (bare / name).mkdir(parents=True)
+    (bare / "hooks/post-checkout").write_text("x")
+    if config:
+        (bare / "config").write_text(config)
+    time.sleep(0.05)
+    began = time.time_ns()
+    (bare / "HEAD").write_text("ref: refs/heads/main\n")
+    assert "b/HEAD.held-by-inner" in [place for place, _ in found(tmp_path, began).held]
+
+
+def test_a_config_folder_of_the_project_is_not_gits(tmp_path, began):
+    for name in ("objects", "refs", "config"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "HEAD").write_text("ref: refs/heads/main\n")
+    assert [place for place, _ in found(tmp_path, began).held] == ["HEAD.held-by-inner"]
+    assert (tmp_path / "config").is_dir()
+
+
+def test_it_ends_in_time_and_says_so(tmp_path, began):
+    for number in range(400):
+        (tmp_path / f"d{number}/e").mkdir(parents=True)
+    result = found(tmp_path, began, limit=0.0)
+    assert not result.whole
+    assert "not looked through to its end" in result.lines()[-1]
+    assert found(tmp_path, began).whole
+
+
+def test_a_project_that_is_gone_is_said(tmp_path):
+    assert found(tmp_path / "gone", 0).unread
+
+
+def test_links_are_not_followed(tmp_path, began):
+    outside = tmp_path.parent / "outside-of-it"
+    outside.mkdir(exist_ok=True)
+    (outside / "Makefile").write_text("x")
+    (tmp_path / "l").symlink_to(outside)
+    (tmp_path / ".config").symlink_to(outside)
+    (outside / "inner.toml").write_text("mine")
+    result = found(tmp_path, began, late=(".config/inner.toml",))
+    assert result.held == ()
+    assert result.steers == ()
+    assert (outside / "inner.toml").exists()
+    assert {path for path, _ in result.links} == {"l", ".config"}

@@ -1,0 +1,174 @@
+"""Placeholders: there while a box of the project runs, gone when the last one has ended, never in the user's way."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from program import INNER
+from projects import Machine
+
+from inner.launch import placeholders
+from inner.plan.model import Placeholder
+
+pytestmark = pytest.mark.box
+
+WAIT = "touch {0}; while [ ! -e {1} ]; do sleep 0.05; done"
+
+
+@pytest.fixture
+def machine(tmp_path):
+    return Machine(tmp_path / "home")
+
+
+def start(machine, project, script):
+    return subprocess.Popen(
+        [*INNER, "run", "--no-interactive", "--entrypoint", "/bin/bash", "--", "-c", script],
+        cwd=project,
+        env=machine.env,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(path, *boxes):
+    until = time.monotonic() + 60
+    while not path.exists():
+        assert all(box.poll() is None for box in boxes)
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_they_stay_until_the_last_of_several_boxes_has_ended(machine):
+    project = machine.project("proj", "rm -r .vscode", git=False)
+    before = sorted(os.listdir(project))
+    first = start(machine, project, WAIT.format("r1", "g1"))
+    wait_for(project / "r1", first)
+    second = start(
+        machine,
+        project,
+        WAIT.format("r2", "g2")
+        + "; mkdir -p .vscode; echo EVIL > .vscode/tasks.json; mv .vscode v; rm -rf .zed; echo EVIL > .zed; true",
+    )
+    wait_for(project / "r2", second)
+    (project / "g1").touch()
+    assert first.wait(60) == 0
+    assert (project / ".vscode").is_dir()
+    (project / "g2").touch()
+    assert second.wait(60) == 0
+    for name in ("r1", "r2", "g1", "g2"):
+        (project / name).unlink()
+    assert sorted(os.listdir(project)) == before
+
+
+def test_what_the_user_puts_there_meanwhile_is_the_users(machine):
+    project = machine.project("proj", "rm -r .vscode", git=False)
+    box = start(machine, project, WAIT.format("r", "g"))
+    wait_for(project / "r", box)
+    (project / ".vscode/settings.json").write_text("mine")
+    os.unlink(project / ".mcp.json")
+    (project / ".mcp.json").write_text('{"mine": 1}')
+    (project / "g").touch()
+    stderr = box.communicate(timeout=60)[1]
+    assert (project / ".vscode/settings.json").read_text() == "mine"
+    assert not (project / ".mcp.json").exists()
+    assert (project / ".mcp.json.held-by-inner").read_text() == '{"mine": 1}'
+    assert "its placeholder was removed outside" in stderr
+
+
+def test_a_box_that_makes_what_was_removed_outside_gains_nothing(machine):
+    project = machine.project("proj", "rm -r .vscode", git=False)
+    box = start(machine, project, WAIT.format("r", "g") + "; mkdir .zed && echo EVIL > .zed/tasks.json")
+    wait_for(project / "r", box)
+    os.rmdir(project / ".zed")
+    (project / "g").touch()
+    assert box.wait(60) == 0
+    assert not (project / ".zed").exists()
+    assert (project / ".zed.held-by-inner/tasks.json").exists()
+
+
+def test_the_next_run_anywhere_removes_what_a_killed_one_left(machine):
+    project = machine.project("proj", "rm -r .vscode", git=False)
+    before = sorted(os.listdir(project))
+    box = start(machine, project, WAIT.format("r", "g"))
+    wait_for(project / "r", box)
+    os.kill(box.pid, signal.SIGKILL)
+    box.wait()
+    box.stderr.close()
+    assert (project / ".zed").is_dir()
+    time.sleep(0.5)
+    other = machine.home / "other"
+    other.mkdir()
+    machine.box("true", other)
+    (project / "r").unlink()
+    assert sorted(os.listdir(project)) == before
+
+
+def test_nothing_stays_when_the_box_cannot_start(machine):
+    project = machine.project("proj", "rm -r .vscode", git=False)
+    before = sorted(os.listdir(project))
+    done = subprocess.run(
+        [*INNER, "run", "--", "./missing"],
+        cwd=project,
+        env=machine.env,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+    )
+    assert done.returncode == 127
+    (project / "broken").write_text("#!/nonexistent\n")
+    (project / "broken").chmod(0o755)
+    done = subprocess.run(
+        [*INNER, "run", "--", "./broken"], cwd=project, env=machine.env, capture_output=True, stdin=subprocess.DEVNULL, timeout=60
+    )
+    assert done.returncode in (126, 127)
+    (project / "broken").unlink()
+    assert sorted(os.listdir(project)) == before
+
+
+def hold(state, project, *names):
+    return placeholders.Hold(
+        str(state),
+        str(project),
+        [Placeholder(f"{project}/{name}", "dir" if "." not in name[1:] else "file", b"") for name in names],
+    )
+
+
+def test_only_what_is_still_the_same_goes(tmp_path):
+    project, state = tmp_path / "p", tmp_path / "s"
+    project.mkdir()
+    held = hold(state, project, ".a", ".b", ".c", ".d.x", ".e.x")
+    os.rmdir(project / ".b")
+    (project / ".b").mkdir()
+    (project / ".c/mine").write_text("x")
+    os.chmod(project / ".d.x", 0o644)
+    (project / ".d.x").write_text("x")
+    held.release()
+    assert sorted(os.listdir(project)) == [".b", ".c", ".d.x"]
+
+
+def test_a_process_that_dies_between_note_and_mkdir_leaves_no_trap(tmp_path):
+    project, state = tmp_path / "p", tmp_path / "s"
+    project.mkdir()
+    script = f"""
+import os, sys
+sys.path.insert(0, {sys.path[0]!r})
+sys.path.insert(0, {str(placeholders.__file__).rpartition("/inner/")[0]!r})
+from inner.launch import placeholders
+from inner.plan.model import Placeholder
+os.mkdir = lambda *a, **k: os._exit(9)
+placeholders.Hold({str(state)!r}, {str(project)!r}, [Placeholder({str(project)!r} + "/.a"), Placeholder({str(project)!r} + "/.m.json", "file", b"{{}}\\n")])
+"""
+    os.makedirs(f"{state}/projects/{os.stat(project).st_dev:x}-{os.stat(project).st_ino:x}")
+    os.makedirs(state, exist_ok=True)
+    script = script.replace("os.mkdir = ", "real = os.mkdir; os.mkdir = ").replace(
+        "lambda *a, **k: os._exit(9)", "lambda p, *a, **k: os._exit(9) if '/.a' in str(p) else real(p, *a, **k)"
+    )
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 9
+    assert os.listdir(project) == []
+    (project / ".m.json").write_text("{}\n")
+    hold(state, project, ".z").release()
+    assert os.listdir(project) == [".m.json"]
