@@ -413,6 +413,31 @@ def test_the_answer_of_a_person_decides(tmp_path):
         os.close(terminal)
 
 
+def test_nothing_looks_through_the_project_at_the_start_and_at_the_end(tmp_path):
+    seen = {}
+    for backend in ("overlay", "copy"):
+        world = World(tmp_path / backend, backend)
+        world.write("sub/deep/er/f", "x")
+        trace = tmp_path / f"{backend}.trace"
+        line = [
+            "strace",
+            "-f",
+            "-qq",
+            "-e",
+            "trace=open,openat,openat2,newfstatat,lstat,statx,getdents64",
+            "-y",
+            "-o",
+            str(trace),
+            *INNER,
+        ]
+        done = subprocess.run(
+            [*line, "run", "--review", "--no-network", "--", "true"], cwd=world.project, env=world.env, capture_output=True
+        )
+        assert done.returncode == 0, done.stderr
+        seen[backend] = any(word in trace.read_text() for word in ("deep/er", '"er"'))
+    assert seen == {"overlay": False, "copy": True}
+
+
 def test_what_an_overlay_cannot_do(tmp_path):
     """As docs/how-to/review.md says."""
     world = World(tmp_path)
