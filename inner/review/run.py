@@ -166,9 +166,10 @@ def recover(state: str, warn: Callable[[str], None]) -> None:
 
 
 def _idle(review: record.Review) -> bool:
-    if any(layer.kind == "copy" or os.listdir(f"{review.folder}/{layer.number}/upper") for layer in review.layers):
-        return False
-    return not _commits(review)
+    """Whether nothing is in a review. One that was not closed by its run is closed now; `settle` removes it where that is so."""
+    if any(not os.path.lexists(f"{review.folder}/{layer.number}.seal") for layer in review.layers):
+        settle(review)
+    return False
 
 
 def told(kept: Kept) -> list[str]:

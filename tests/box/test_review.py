@@ -250,8 +250,9 @@ def test_set_id_bits_pipes_and_sockets_do_not_come_over(world):
     profile = world.home / "p.toml"
     profile.write_text('schema_version = "1"\nname = "p"\n[sandbox]\nseccomp = "off"\n[entrypoint]\ncmd = "sh"\n')
     script = "echo x >s; chmod 6755 s; ls -l s; mkfifo pipe; echo ok >f"
-    assert "rwsr-s" in world.inner("run", "--review", "-p", str(profile), "--", "-c", script).stdout
-    assert "set-id bits are left out" in world.inner("diff", "--stat").stdout
+    done = world.inner("run", "--review", "-p", str(profile), "--", "-c", script)
+    assert "rwsr-s" in done.stdout or os.geteuid() == 0  # a box of root may not make any
+    assert ("set-id bits are left out" in world.inner("diff", "--stat").stdout) == ("rwsr-s" in done.stdout)
     assert world.inner("apply", "--yes").returncode == 0
     assert tree(world.project) == {"s": ("file", 0o755, b"x\n"), "f": ("file", 0o644, b"ok\n")}
     assert world.reviews() == []
@@ -382,7 +383,9 @@ def test_diff_of_a_running_box_leaves_alone_what_it_cannot_read(tmp_path):
                           cwd=world.project, env=world.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as box:  # fmt: skip
         assert box.stdout.readline() == "ready\n"
         done = world.inner("diff", "--stat")
-        assert (done.returncode, done.stdout) == (0, "A shut/\n"), done.stderr
+        assert done.returncode == 0, done.stderr
+        assert "A shut/\n" in done.stdout
+        assert ("shut/x" in done.stdout) == (os.geteuid() == 0)  # whom no permission stops
         box.stdin.write("\n")
         box.stdin.close()
         assert box.stdout.read() == "0\n"
@@ -470,8 +473,8 @@ def test_a_killed_run_can_still_be_looked_at_and_applied(world):
     assert (world.project / "a").read_text() == "box\n"
 
 
-def test_the_next_run_clears_up_what_a_killed_one_has_not_used(tmp_path):
-    world = World(tmp_path)
+def test_the_next_run_clears_up_what_a_killed_one_has_not_used(world):
+    world.write("f", "x")
     with subprocess.Popen([*INNER, "run", "--review", "--no-network", "--", "sh", "-c", "echo ready; sleep 60"],
                           cwd=world.project, env=world.env, stdout=subprocess.PIPE, text=True) as box:  # fmt: skip
         assert box.stdout.readline() == "ready\n"
