@@ -12,10 +12,10 @@ PATIENCE = 60.0
 
 
 class Terminal:
-    """`with Terminal(folder, env) as t`: a screen of 100 by 30, with bash, whose prompt is `$ `."""
+    """`with Terminal(folder, env, beside=place) as t`: a screen of 100 by 30, with bash, whose prompt is `$ `."""
 
-    def __init__(self, folder: Path, env: dict[str, str]) -> None:
-        self.folder, self.socket = folder, folder.parent / "tmux"
+    def __init__(self, folder: Path, env: dict[str, str], *, beside: Path) -> None:
+        self.folder, self.beside, self.socket = folder, beside, beside / "tmux"
         self.env = {**env, "HISTFILE": "/dev/null", "LANG": "C.UTF-8"}
 
     def tmux(self, *words: str) -> str:
@@ -68,9 +68,9 @@ class Terminal:
 
     def modes(self) -> str:
         """What stty(1) says of the terminal, with the shell in front."""
-        self.run("clear; stty -a >/tmp/modes.$$; mv /tmp/modes.$$ ../modes; echo written")
+        self.run(f"clear; stty -a >{self.beside}/modes; echo written")
         self.wait("^written$")
-        return "\n".join((self.folder.parent / "modes").read_text().splitlines()[1:])
+        return "\n".join((self.beside / "modes").read_text().splitlines()[1:])
 
     def type(self, text: str) -> None:
         self.tmux("send-keys", "-t", "t", "-l", text)
