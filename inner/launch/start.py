@@ -42,6 +42,7 @@ class Start:
         self.setuid = setuid
         self.enter = enter  # what our child does before it becomes bubblewrap; an error it raises is told on the status pipe
         self.child = self.control = self.report = -1
+        self.protect: Callable[[], None] | None = None
         words = tuple(words)
         named = {word.name for word in words if not isinstance(word, str) and hasattr(word, "name")}
         self.status, self._status = made.pipe()
@@ -74,6 +75,10 @@ class Start:
     def fork(self, stdio: Sequence[int], terminal: Terminal | None) -> None:
         """Starts it. Signals are blocked meanwhile: the child shares our wake-up pipe until it has let go of it."""
         syscall.load()
+        if os.getuid() == 0:
+            from inner.launch import devices
+
+            self.protect = devices.protect
         if terminal is not None:
             control, self.control = self.made.pipe()
             self.report, report = self.made.pipe()
@@ -101,10 +106,8 @@ class Start:
             if self.enter is not None:
                 self.enter()
             fds.only(self._passed)
-            if os.getuid() == 0:
-                from inner.launch import devices
-
-                devices.protect()
+            if self.protect is not None:
+                self.protect()
             syscall.confine(setuid=self.setuid, parent=parent)
             os.execve(self.argv[0], self.argv, {})  # noqa: S606
         except BaseException as error:  # noqa: BLE001  (nothing may return from here)
