@@ -33,7 +33,7 @@ GRANTS: tuple[tuple[tuple[str, ...], str, Callable[[Subject], bool]], ...] = (
         lambda s: s.plan.seccomp == "off",
     ),
     (
-        ("user-namespace", "user-namespace-clone3", "mount-in-namespace", "set-id"),
+        ("user-namespace", "user-namespace-clone3", "mount-in-namespace", "set-id", "proc-keys", "proc-kallsyms"),
         'allow = ["nested-user-ns"]',
         lambda s: s.plan.namespaces.nested_user,
     ),

@@ -54,7 +54,6 @@ def attacks(name: str, workdir: str, settings: Settings, features: Features, hos
 
 def attacked(name: str, workdir: str, settings: Settings, features: Features, host: RealHost) -> tuple[Report, str]:
     """Lay out, attack, judge; and the folder it was done in."""
-    from inner import ui
     from inner.commands.verify import subject_of
     from inner.launch import inquiry, rundir
     from inner.launch.canaries import canaries, variables
@@ -70,13 +69,22 @@ def attacked(name: str, workdir: str, settings: Settings, features: Features, ho
             subject, folder = subject_of(name, workdir, settings, host, before.profile)
             answers = inquiry.ask(
                 subject.plan, subject.profile, features, host, table=subject.table, folder=folder, modules=inquiry.ATTACK,
-                data=laid.facts, warn=ui.warning,
+                data=laid.facts, warn=_warn,
             )  # fmt: skip
             outcomes = judge(subject, answers if isinstance(answers, dict) else {}, laid.saw)
     finally:
         rundir.remove(place)
     broken = sum(outcome.state == BROKEN for outcome in outcomes)
     return Report(subject.profile.name, broken, outcomes), str(subject.plan.cwd)
+
+
+def _warn(text: str) -> None:
+    """What is told of a run, but for what the attempts themselves have left and is taken away."""
+    from inner import ui
+    from inner.launch.aftermath import HELD as ASIDE
+
+    if ASIDE not in text:
+        ui.warning(text)
 
 
 def _state(host: RealHost) -> str:

@@ -15,6 +15,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from inner.errors import HostError
+from inner.launch.aftermath import HELD as ASIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,16 +63,28 @@ class Canaries:
             f"{project}/.git/hooks",
             f"{project}/.vscode",
         )
-        if parent not in places or path in self.facts["there"] or os.path.realpath(parent) != f"{os.path.realpath(above)}/{last}":
+        if (
+            parent not in places
+            or {path, f"{path}{ASIDE}"} & set(self.facts["there"])
+            or os.path.realpath(parent) != f"{os.path.realpath(above)}/{last}"
+        ):
             return False
-        try:
-            info = os.lstat(path)
-            if info.st_uid != os.getuid() or (not folder and info.st_size):
-                return False
-            os.rmdir(path) if folder else os.unlink(path)
-        except OSError:
+        if os.path.lexists(path):
+            return _removed(path, folder=folder)
+        _removed(f"{path}{ASIDE}", folder=folder)  # what appears during a run is put out of effect after it (aftermath)
+        return False
+
+
+def _removed(path: str, *, folder: bool) -> bool:
+    """Whether a thing of ours, and empty, was there; it is gone now."""
+    try:
+        info = os.lstat(path)
+        if info.st_uid != os.getuid() or (not folder and info.st_size):
             return False
-        return True
+        os.rmdir(path) if folder else os.unlink(path)
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -90,7 +103,8 @@ def canaries(folder: str, *, project: str, home: str, **more: object) -> Iterato
         line = child.stdout.readline() if child.stdout is not None else b""
         if not line:
             raise HostError("nothing could be laid out for the attempts", where=folder)
-        there = [path for name in LEFT if os.path.lexists(path := f"{project}/{name}")]
+        named = [f"{project}/{name}{end}" for name in LEFT for end in ("", ASIDE)]
+        there = [path for path in named if os.path.lexists(path)]
         moved = [path for name in MOVED if os.path.lexists(path := f"{project}/{name}")]
         facts = {
             "inodes": {path: os.lstat(path).st_ino for path in moved}, "token": token, "canary": canary, "folder": folder, "tmp": tmp, "project": project, "home": home, "there": there,

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 
+from apart import apart
 from planned import start
 
 from inner import bwrap, seccomp
@@ -34,7 +35,6 @@ class World:
         self.place = place
         self.env = {"HOME": str(self.home), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LANG": "C.UTF-8"}
         self.features = probe(self.env, project=str(self.project))
-        self.warnings = []
 
     @property
     def host(self):
@@ -57,11 +57,7 @@ class World:
 
     def answers(self, subject, folder, plan=None):
         """What the box of `plan` (the subject's own when None) says to the subject's questions."""
-        plan = plan or subject.plan
-        return inquiry.ask(
-            plan, subject.profile, self.features, subject.host, table=subject.table, folder=folder, modules=("probe",),
-            data=questions(subject), warn=self.warnings.append,
-        )  # fmt: skip
+        return apart(_ask, plan or subject.plan, subject, self.features, folder)
 
     def failed(self, text="", **more):
         return {f.check for f in self.findings(text, **more) if f.state == "failed"}
@@ -78,6 +74,13 @@ class World:
         done = start(plan, self.features, inquiry.message(("probe",), questions(subject)), words=words, **more)
         assert done.made and done.returncode == 0, done.stderr
         return {f.check for f in judge(subject, json.loads(done.stdout)) if f.state == "failed"}
+
+
+def _ask(plan, subject, features, folder):
+    return inquiry.ask(
+        plan, subject.profile, features, subject.host, table=subject.table, folder=folder, modules=("probe",),
+        data=questions(subject), warn=lambda _: None,
+    )  # fmt: skip
 
 
 def told(findings, check):

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from apart import apart
 from asked import World, listening, planned_as, told, without
 
 from inner.checks import judge, questions
@@ -263,7 +264,7 @@ def test_a_repository_whose_git_folder_is_the_boxs_to_write_does_not_and_is_mend
     assert repository.failed(name=str(repository.place / "mended.toml")) == set()
 
 
-@pytest.mark.parametrize("name", [".vscode", ".envrc", ".mcp.json"])
+@pytest.mark.parametrize("name", [".vscode", ".mcp.json"])
 def test_a_protected_file_that_is_not_mounted_is_seen(repository, name):
     subject, folder = repository.subject()
     place = f"{subject.plan.cwd}/{name}"
@@ -321,7 +322,7 @@ def test_a_command_whose_file_is_others_as_well_is_told(world):
 
 def test_what_holds_the_limits_is_asked_of_the_start_and_of_the_box(world):
     subject, folder = world.subject()
-    report = examine(subject, folder, world.features)
+    report = apart(examine, subject, folder, world.features)
     assert report.conformant, report
     state, _, text = told(report.findings, "limits")
     assert state == "ok" or "not limited on this host" in text

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from apart import apart
 from asked import World
 
 from inner.agents import BY_COMMAND
@@ -42,7 +43,7 @@ def world(tmp_path):
 def test_a_profile_of_inners_own_conforms(world, name):
     subject, folder = world.subject(name=name)
     try:
-        report = examine(subject, folder, world.features)
+        report = apart(examine, subject, folder, world.features)
     except ConfigError as problem:  # a group of hosts that a tool of this machine would name
         assert "is not set up on this machine" in problem.message
         return

@@ -207,3 +207,15 @@ def test_answers_that_are_none_are_failures_and_no_surprise(world, answer):
         "limits",
     }
     assert told(found, "ssh-keys")[0] == "failed"
+
+
+def test_an_allowed_host_that_leads_elsewhere_is_seen(world):
+    """Judged by a list with a host more than the box has; and a box that has none of it."""
+    text = '[sandbox]\nnetwork_mode = "allowlist"\nnetwork_allow = ["one.test", "two.test"]'
+    subject, folder = world.subject(text)
+    less = planned_as(subject, network=Network("allowlist", ("one.test",)))
+    found = judge(subject, world.answers(subject, folder, less))
+    assert {f.check for f in found if f.state == "failed"} == {"network-policy"}
+    assert told(found, "network-policy")[2].endswith("`two.test`")
+    off = judge(subject, world.answers(subject, folder, planned_as(subject, network=Network("off"))))
+    assert {f.check for f in off if f.state == "failed"} == {"network-policy"}
