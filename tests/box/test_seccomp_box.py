@@ -206,7 +206,7 @@ def test_it_is_the_filter_that_refuses():
 ALIKE = {
     "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "swapon", "swapoff", "acct", "vhangup", "settimeofday",
     "_sysctl", "create_module", "get_kernel_syms", "query_module", "nfsservctl", "lookup_dcookie", "listns", "uselib",
-    "open_by_handle_at", "bpf", "syslog", "alg", "vsock", "modify_ldt", "move_pages", "migrate_pages", "sysfs", "ustat",
+    "open_tree_attr", "open_by_handle_at", "bpf", "syslog", "alg", "vsock", "modify_ldt", "move_pages", "migrate_pages", "sysfs", "ustat",
 }  # fmt: skip
 
 
