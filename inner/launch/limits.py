@@ -81,7 +81,10 @@ class Held:
             except RunError as problem:
                 self.reason = problem.message
         else:
-            self.group.add(pid)
+            try:
+                self.group.add(pid)
+            except RunError as problem:
+                self.by, self.reason = {}, problem.message
         if counted(pid, (self.limits.pids or 0) + 1) and "pids" not in self.by:
             self.by["pids"] = "rlimit"
         missing = [field for field in cgroup.FIELDS if field not in self.by]

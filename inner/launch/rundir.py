@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LOCK = "lock"
+ROOM = 1 << 30  # bytes for all records and what is kept of output
 KEPT = frozenset(("record", "output"))  # inner.records: what stays of a run
 
 
@@ -152,13 +153,20 @@ def sweep(state: str, recover: Callable[[str], None] | None = None) -> int:
     return swept
 
 
-def rotate(state: str, keep: int) -> int:
-    """Throw away the oldest records beyond `keep`, never that of a living run. Returns how many went."""
+def rotate(state: str, keep: int, *, room: int = ROOM, always: bool = False) -> int:
+    """Throw away the oldest records beyond `keep`, and those beyond `room` bytes, never that of a living run. Their sizes are
+    looked at by one run in sixteen, or `always`. Returns how many went."""
     try:
-        names = os.listdir(f"{state}/runs")
+        names = sorted(os.listdir(f"{state}/runs"), reverse=True)  # an ID begins with its time
     except OSError:
         return 0
-    old = sorted(names, reverse=True)[keep:]  # an ID begins with its time
+    if always or (names[:1] and names[0].endswith("0")):
+        for at, name in enumerate(names):
+            room -= sum(_size(f"{state}/runs/{name}/{kept}") for kept in KEPT)
+            if room < 0:
+                keep = min(keep, max(at, 1))
+                break
+    old = names[keep:]
     gone = [path for name in old if not alive(path := f"{state}/runs/{name}")]
     for path in gone:
         remove(path)
@@ -186,6 +194,13 @@ def remove(path: str) -> None:
                     progress |= _try(os.unlink, inner.path)
             progress |= _try(os.rmdir, entry.path)
     _try(os.rmdir, path)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return 0
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

@@ -180,6 +180,29 @@ def test_a_run_whose_inner_is_killed_is_shown_as_killed_and_leaves_nothing(home,
     assert [e["state"] for e in json.loads(inner("log", "list", "--json").stdout)["data"]] == ["ended", "killed"]
 
 
+def left(words):
+    """Processes that were started with these words, other than those that only wait to be reaped."""
+    found = subprocess.run(["pgrep", "-f", words], capture_output=True, text=True).stdout.split()
+    return [pid for pid in map(int, found) if not gone(pid)]
+
+
+def test_killed_at_any_moment_inner_leaves_nothing_behind(home):
+    """From the first line of Python to a command that runs: whatever was made is given back by the next run."""
+    mark = f"10{os.getpid()}"  # no other test's
+    before = sorted(os.listdir("."))
+    for step in range(24):
+        with started("run", "--", "sleep", mark, stderr=subprocess.DEVNULL) as run:
+            time.sleep(0.02 * step)
+            run.kill()
+            run.wait()
+        assert inner("run", "--", "true").returncode == 0
+        wait(lambda: not left(f"-- sleep {mark}|^sleep {mark}"), 10)
+        assert live(home) == []
+        assert sorted(os.listdir(".")) == before
+    states = [run["state"] for run in json.loads(inner("log", "list", "--json", "-n", "100").stdout)["data"]]
+    assert set(states) <= {"ended", "killed"}
+
+
 def test_twenty_runs_side_by_side_have_a_record_each(home):
     runs = [subprocess.Popen([*INNER, "run", "--", "sh", "-c", f"exit {n}"], stdin=subprocess.DEVNULL) for n in range(20)]
     assert [run.wait(120) for run in runs] == list(range(20))

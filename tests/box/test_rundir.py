@@ -99,3 +99,26 @@ def test_the_lock_is_not_inherited_by_programs(tmp_path):
     fd = rundir.begin(path)
     assert fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
     os.close(fd)
+
+
+def test_records_are_thrown_away_by_number_and_by_size_and_never_those_of_a_living_run(tmp_path):
+    (tmp_path / "live").mkdir()
+    for number in range(6):
+        folder = tmp_path / f"runs/20260101-00000{number}-aaaaaa"
+        folder.mkdir(parents=True)
+        (folder / "output").write_bytes(bytes(1000))
+    lock = os.open(tmp_path / "live/20260101-000000-aaaaaa", os.O_CREAT | os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+    def left():
+        return [int(name[14]) for name in sorted(os.listdir(tmp_path / "runs"))]
+
+    assert rundir.rotate(str(tmp_path), 10, room=100_000, always=True) == 0
+    assert rundir.rotate(str(tmp_path), 5) == 0  # the oldest lives
+    assert rundir.rotate(str(tmp_path), 4) == 1
+    assert left() == [0, 2, 3, 4, 5]
+    assert rundir.rotate(str(tmp_path), 10, room=2500, always=True) == 2
+    assert left() == [0, 4, 5]
+    os.close(lock)
+    assert rundir.rotate(str(tmp_path), 0) == 3
+    assert left() == []
