@@ -233,7 +233,7 @@ class _Walk:
                 self._take_bits(fd, name, prefix, mode)
             kind = KINDS.get(name) or ("pipelines" if prefix == ".github/workflows/" else "")
             kind = kind or ("settings" if any(part in SETTINGS for part in prefix.split("/")) else "")
-            if kind and not quiet:
+            if kind and not quiet and prefix + name not in self.protected:
                 self.steers.append((prefix + name, kind))
         elif stat.S_ISLNK(mode):
             target = os.readlink(name, dir_fd=fd)

@@ -7,7 +7,7 @@ import pytest
 
 from inner.launch.aftermath import look
 from inner.paths import HostPath
-from inner.plan.model import Guard
+from inner.plan.model import Guard, Placeholder
 
 pytestmark = pytest.mark.box
 
@@ -31,6 +31,12 @@ def test_only_what_is_new_is_told(tmp_path, began):
     os.utime(tmp_path / "old/Makefile", (0, 0))
     assert found(tmp_path, began).steers == (("old/Makefile", "build"),)
     assert found(tmp_path, began, thorough=False).steers == (("old/Makefile", "build"),)
+
+
+def test_a_placeholder_is_no_change(tmp_path, began):
+    (tmp_path / ".mcp.json").write_text("{}")
+    assert found(tmp_path, began).steers == ((".mcp.json", "settings"),)
+    assert found(tmp_path, began, placeholders=(Placeholder(HostPath(f"{tmp_path}/.mcp.json"), "file"),)).lines() == []
 
 
 def test_settings_further_down_are_told(tmp_path, began):
