@@ -103,11 +103,11 @@ class Start:
                 signals.fresh()
             for number, fd in enumerate([os.dup(fd) for fd in stdio]):
                 os.dup2(fd, number, inheritable=True)
-            if self.enter is not None:
-                self.enter()
-            fds.only(self._passed)
             if self.protect is not None:
                 self.protect()
+            if self.enter is not None:  # after that: what it mounts and opens has to be of the last namespace before bubblewrap's
+                self.enter()
+            fds.only(self._passed)
             syscall.confine(setuid=self.setuid, parent=parent)
             os.execve(self.argv[0], self.argv, {})  # noqa: S606
         except BaseException as error:  # noqa: BLE001  (nothing may return from here)

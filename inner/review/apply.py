@@ -362,15 +362,16 @@ def _copy(source: int, target: int) -> None:
 
 
 def _inherit(where: int, name: str, target: int) -> None:
-    """What a file has besides content, mode and times, its successor has too: group and extended attributes (access lists)."""
+    """What a file has besides content, mode and times, its successor has too: owner (which only root can give), group and extended
+    attributes (access lists)."""
     try:
         old = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=where)
     except OSError:
         return
     try:
         info, ours = os.fstat(old), os.fstat(target)
-        if info.st_gid != ours.st_gid:
-            os.fchown(target, -1, info.st_gid)
+        if (info.st_uid, info.st_gid) != (ours.st_uid, ours.st_gid):
+            os.fchown(target, info.st_uid if os.geteuid() == 0 else -1, info.st_gid)
         for attribute in os.listxattr(old):
             if attribute.startswith(("user.", "system.posix_acl")):
                 os.setxattr(target, attribute, os.getxattr(old, attribute))
