@@ -97,10 +97,12 @@ class Machine:
 
     def asked(self, *argv: str, answer: str, typed_before: str = "", **env: str) -> Done:
         """The same at a terminal: `answer` is typed once the question is there. Standard output and error are one."""
-        pid, terminal = pty.fork()
-        if pid == 0:
-            os.chdir(self.project)
-            os.execve(sys.executable, [sys.executable, "-m", "inner", *argv], self.environ(**env))
+        terminal, theirs = pty.openpty()
+        line = [sys.executable, "-m", "inner", *argv]
+        process = subprocess.Popen(
+            line, stdin=theirs, stdout=theirs, stderr=theirs, cwd=self.project, env=self.environ(**env), start_new_session=True
+        )
+        os.close(theirs)
         os.write(terminal, typed_before.encode())
         seen, answered, end = b"", False, time.monotonic() + 60
         while time.monotonic() < end:
@@ -119,8 +121,7 @@ class Machine:
                 os.write(terminal, answer.encode())
                 answered = True
         os.close(terminal)
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        return Done(status, self.told(seen.replace(b"\r\n", b"\n")), "")
+        return Done(process.wait(10), self.told(seen.replace(b"\r\n", b"\n")), "")
 
     def told(self, output: bytes) -> str:
         """What was printed, without the folders of this machine."""
