@@ -49,14 +49,24 @@ def _mounts(subject: Subject, answers: Sequence[Answer]) -> Verdict:
             wrong.append(f"{mount.dest} is {'writable' if mode == 'ro' else 'read-only'}")
     planned = {_escaped(mount.dest) for mount in subject.plan.mounts}
     devices = {_escaped(mount.dest) for mount in subject.plan.mounts if isinstance(mount, Dev)}
-    binds = [(_escaped(m.dest), m) for m in subject.plan.mounts if isinstance(m, Bind) and m.kind == "dir"]
-    for place, options in seen.items():
+    binds = [(_escaped(m.dest), _escaped(m.src)) for m in subject.plan.mounts if isinstance(m, Bind) and m.kind == "dir"]
+    points = _host_points(subject)
+    for place in seen:
         inside = any(covers(dev, place) and place != dev for dev in devices)
-        under = any(covers(dest, place) for dest, _ in binds)  # a mount of the host's below a folder that is shown comes along
-        covered = place in COVERED and "ro" in options
-        if place not in planned and not inside and not under and not covered:
+        # a mount of the host's below a folder that is shown comes along
+        along = any(covers(dest, place) and src.rstrip("/") + place[len(dest.rstrip("/")) :] in points for dest, src in binds)
+        if place not in planned and not inside and not along:
             wrong.append(f"{place} was not planned")
     return Verdict(listed(wrong)) if wrong else OK
+
+
+def _host_points(subject: Subject) -> set[str]:
+    """Mount points of the host, written as mountinfo does."""
+    text, path = b"", "/proc/self/mountinfo"
+    while piece := subject.host.read(path, 1 << 16, len(text)):  # the kernel gives a page or so at a time
+        text += piece
+    lines = text.decode("utf-8", "surrogateescape").encode("ascii", "backslashreplace").decode().splitlines()
+    return {fields[4] for fields in (line.split() for line in lines) if len(fields) > 4}
 
 
 def _mode(mount: Mount) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 
 import pytest
 from asked import World, listening, planned_as, told, without
+from program import INNER
 from test_verify import MISTAKES
 
 from inner.checks import CHECKS, judge, questions
@@ -41,6 +43,7 @@ def _holes(world, subject):
         "usr writable": (_swap(mounts, replace(usr, mode="rw")), {"mounts", "usr-readonly"}),
         "root writable": (_swap(mounts, replace(mounts[0], mode="rw")), {"mounts", "usr-readonly"}),
         "a folder more": (order((*mounts, Bind(HostPath("/usr/share"), BoxPath("/srv/data")))), {"mounts", "unplanned"}),
+        "a folder more in the project": (order((*mounts, Bind(HostPath("/usr/share"), BoxPath(f"{subject.plan.cwd}/data")))), {"mounts"}),
         "a file of home": (order((*mounts, Bind(HostPath(f"{home}/notes"), BoxPath(f"{home}/notes"), kind="file"))), {"mounts", "unplanned", "home-isolated"}),
         "a password": (order((*mounts, Bind(HostPath(f"{home}/.netrc"), BoxPath(f"{home}/.netrc"), kind="file"))), {"mounts", "unplanned", "home-isolated", "netrc"}),
         "a history": (order((*mounts, Bind(HostPath(f"{home}/.bash_history"), BoxPath(f"{home}/.bash_history"), kind="file"))), {"mounts", "unplanned", "home-isolated", "hidden-always"}),
@@ -58,7 +61,7 @@ def _swap(mounts, new):
 
 
 HOLES = (
-    "usr writable", "root writable", "a folder more", "a file of home", "a password", "a history", "no project", "project read-only",
+    "usr writable", "root writable", "a folder more", "a folder more in the project", "a file of home", "a password", "a history", "no project", "project read-only",
     "a mask less", "another passwd", "unbounded", "a device",
 )  # fmt: skip
 
@@ -219,3 +222,15 @@ def test_an_allowed_host_that_leads_elsewhere_is_seen(world):
     assert told(found, "network-policy")[2].endswith("`two.test`")
     off = judge(subject, world.answers(subject, folder, planned_as(subject, network=Network("off"))))
     assert {f.check for f in off if f.state == "failed"} == {"network-policy"}
+
+
+def test_a_file_system_of_the_hosts_below_the_project_comes_along_and_is_no_hole(world):
+    (world.project / "with space" / "\u00fc").mkdir(parents=True)
+    script = 'mount -t tmpfs none "$1" && shift && exec "$@"'
+    inside = f"{world.project}/with space/\u00fc"
+    done = subprocess.run(
+        ["unshare", "-Ur", "-m", "sh", "-c", script, "sh", inside, *INNER, "verify", "-p", world.profile(), "--json"],
+        cwd=world.project, env=world.env, capture_output=True, timeout=120,
+    )  # fmt: skip
+    findings = {f["check"]: f for f in json.loads(done.stdout)["data"]["findings"]}
+    assert (findings["mounts"]["state"], findings["mounts"]["text"]) == ("ok", "")
