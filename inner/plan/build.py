@@ -283,7 +283,11 @@ def _toolchains(box: Box, program: str) -> tuple[str, ...]:
 
 
 def _granted(box: Box) -> None:
-    box.mounts += box.secrets.grants(box.sandbox.allow, box.profile.origins)
+    shown = box.secrets.grants(box.sandbox.allow, box.profile.origins)
+    box.mounts += shown
+    own = f"/run/user/{box.host.uid}/podman/podman.sock"
+    if "podman-socket" in box.sandbox.allow and not any(mount.dest == own for mount in shown):
+        box.notices.append(f"there is no `{own}`, which `podman-socket` shows: `systemctl --user start podman.socket`")
 
 
 def _profile_mounts(box: Box) -> None:
