@@ -28,6 +28,7 @@ OBJECTS = "/run/inner/objects"
 MOST = 12  # repositories in the project that get a copy; more would make the start slow
 # What says which programs see the content of a file first: without it a commit would store something else than outside.
 DRIVERS = ("filter",)
+LINKED = ("hooks", "config", "config.worktree", "info", "modules")
 
 
 class GitDir:
@@ -106,6 +107,11 @@ class GitDir:
             else:
                 self._add(found, below=True)
 
+    def real(self, path: str) -> HostPath:
+        """A link of the git folder into the project is followed, any other is not."""
+        real = realpath(self.host, path)
+        return real if covers(self.project, real) else HostPath(path)
+
     def _pin(self, place: str) -> None:
         """A mount point cannot be renamed, and so all the folders above something protected are mount points."""
         while place != self.project and covers(self.project, place):
@@ -146,7 +152,7 @@ class GitDir:
         self.mounts.append(Bind(HostPath(f"{found.common}/objects"), BoxPath(objects), "ro", why="git's objects"))
         if borrowed:  # their own list of others is in terms of the host, and ours has them all
             self.mounts.append(Data(BoxPath(f"{objects}/info/alternates"), b"", why="named by the copy"))
-        hooks = f"{found.common}/hooks"
+        hooks = str(self.real(f"{found.common}/hooks"))
         if getattr(self.host.lstat(hooks), "kind", "") == "dir" and any(
             not n.endswith(".sample") for n in self.host.listdir(hooks)
         ):
@@ -212,8 +218,24 @@ class GitDir:
         return path if covers(self.project, path) else realpath(self.host, path)  # home may be a link itself
 
     def _programs(self, found: Repository) -> None:
-        """Files of the project that the repository's settings name."""
+        """Files of the project that git outside would run or read: named by the repository's settings, or by links in its folder."""
+        places = [place for entry in found.entries if (place := self._place(found, entry))]
         for entry in found.entries:
-            place = self._place(found, entry)
-            if place and place != self.project and covers(self.project, place) and not covers(found.gitdir, place):
+            if entry.section not in ("remote", "branch", "user", "submodule"):
+                places += self._named(found.top, entry.value or "")
+        folder = f"{found.common}/hooks"
+        for link in (*(f"{found.common}/{name}" for name in LINKED), *(f"{folder}/{name}" for name in self.host.listdir(folder))):
+            if getattr(self.host.lstat(link), "kind", "") == "link":
+                target = self.host.readlink(link)
+                places.append(normal(target if target.startswith("/") else f"{link.rpartition('/')[0]}/{target}"))
+        for place in dict.fromkeys(places):
+            if place != self.project and covers(self.project, place) and not covers(f"{found.top}/.git", place):
                 self.protect.append(place)
+
+    def _named(self, top: str, command: str) -> list[str]:
+        """Words of a command line that are files below `top`."""
+        words = [word.strip("!\"'();&|") for word in command.split()]
+        paths = [
+            normal(word if word.startswith("/") else f"{top}/{word}") for word in words if "/" in word[1:] or word.endswith(".sh")
+        ]
+        return [path for path in paths if covers(top, path) and kind(self.host, path) == "file"]

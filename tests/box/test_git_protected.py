@@ -135,6 +135,18 @@ def test_a_linked_worktree(machine):
     sound(machine, main)
 
 
+def test_a_linked_worktree_in_the_project(machine):
+    project = machine.project("proj", "git worktree add -q wt; echo wt >> .git/info/exclude")
+    machine.box(
+        "cd wt; echo x >> a; git commit -qam 'in wt'; cd ..; echo y >> a; git commit -qam 'in proj'; git status --short", project
+    )
+    assert machine.git("log", "-1", "--format=%s", cwd=project) == "in proj"
+    assert machine.git("log", "-1", "--format=%s", cwd=project / "wt") == "in wt"
+    assert machine.git("status", "--short", cwd=project) == ""
+    assert machine.git("status", "--short", cwd=project / "wt") == ""
+    sound(machine, project)
+
+
 def test_a_branch_that_another_worktree_stands_on_is_not_moved(machine):
     main = machine.project("main", "git worktree add -q ../proj -b wt")
     done = machine.box("git update-ref refs/heads/main $(git commit-tree -m moved HEAD^{tree})", machine.home / "proj")
