@@ -20,6 +20,7 @@ KERNEL_FILTERED = tuple(
 )
 SHARED_NETWORK = (
     "unix-abstract", "passed-descriptor", "socket-list", "loopback", "loopback-datagram", "port-list", "interfaces", "route", "metadata", "offer",
+    "proxy-loopback",
 )  # fmt: skip
 GIT = tuple(name for name in ATTEMPTS if name.startswith("git-"))
 HOST_PROCESSES = (*(name for name, (group, _, _) in ATTEMPTS.items() if group == "processes"), "proc-root", "proc-cwd")

@@ -8,8 +8,10 @@ import socket
 import stat
 
 from inner.checks.attacks import BROKEN, HELD, OPEN, judge
+from inner.egress.names import PROXY_PORT
 from inner.frozen import TYPE_CHECKING, frozen
 from inner.host import RealHost, kind
+from inner.plan.network import RESOLVER
 
 if TYPE_CHECKING:
     from inner.bwrap import Features
@@ -110,6 +112,7 @@ def layout(subject: Subject) -> dict[str, object]:
         "sockets": list(dict.fromkeys(sockets)),
         "users": [entry.pw_name for entry in pwd.getpwall() if entry.pw_name not in ("root", "nobody", subject.host.user)],
         "devices": [path for path in DEVICES if _device(path)],
+        "proxy": [RESOLVER, PROXY_PORT],
         "interfaces": [name for _, name in socket.if_nameindex() if name != "lo"],
         "masks": [mount.dest for mount in subject.plan.mounts if type(mount).__name__ == "Mask"],
     }

@@ -281,6 +281,20 @@ def metadata(_facts: Facts) -> str:
     return _way("169.254.169.254")
 
 
+@attempt(NETWORK, "have the box's proxy connect to the host's loopback")
+def proxy_loopback(facts: Facts) -> str:
+    with socket.create_connection(tuple(facts["proxy"]), 2) as client:
+        client.settimeout(2)
+        client.sendall(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % (facts["tcp"], facts["tcp"]))
+        text = b""
+        with contextlib.suppress(TimeoutError):
+            while facts["token"].encode() not in text and (piece := client.recv(4096)):
+                text += piece
+    if facts["token"].encode() in text:
+        return "the host answered"
+    raise Held(text.partition(b"\r")[0].decode("ascii", "replace") or "no answer")
+
+
 @attempt(NETWORK, "learn the host's name")
 def host_name(facts: Facts) -> str:
     name = os.uname().nodename

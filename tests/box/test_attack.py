@@ -128,7 +128,34 @@ def _open(world, laid, wrap, left_out=(), **facts):
     return {o.name for o in judge(subject, answers, laid.saw) if o.state == BROKEN and o.name in answers}, answers
 
 
-def test_without_a_box_and_in_an_open_one_the_same_attempts_succeed(world, tmp_path):
+# One that connects to whatever it is told.
+PROXY = """\
+import os, select, socket
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+while True:
+    client, _ = server.accept()
+    host, port = client.recv(4096).split()[1].decode().split(":")
+    other = socket.create_connection((host, int(port)))
+    client.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\n" + other.recv(4096))
+    client.close()
+"""
+
+
+@pytest.fixture
+def proxy():
+    with subprocess.Popen([sys.executable, "-I", "-c", PROXY], stdout=subprocess.PIPE) as process:
+        yield ["127.0.0.1", int(process.stdout.readline())]
+        process.kill()
+
+
+def test_the_proxy_of_an_allowlist_does_not_reach_the_host(world):
+    found, report = states(world, '[sandbox]\nnetwork_mode = "allowlist"\nnetwork_allow = ["example.test"]\n')
+    assert {name for name, state in found.items() if state != HELD} == set(), report
+    assert " 403 " in next(o.text for o in report.outcomes if o.name == "proxy-loopback")
+
+
+def test_without_a_box_and_in_an_open_one_the_same_attempts_succeed(world, tmp_path, proxy):
     place = world.home / ".local/state/inner/canaries"
     place.mkdir(parents=True)
     hiding = tmp_path / "hiding"
@@ -140,7 +167,7 @@ def test_without_a_box_and_in_an_open_one_the_same_attempts_succeed(world, tmp_p
         "--unshare-uts", "--unshare-pid", "--proc", "/proc", "--cap-add", "ALL",
     ]  # fmt: skip
     for name, wrap, facts in (
-        ("none", [], {"left_out": ("privileges",)}),
+        ("none", [], {"left_out": ("privileges",), "proxy": proxy}),
         ("open", bwrap, {"masks": [str(hiding)], "logins": [str(world.home / ".ssh/id_rsa")]}),
     ):
         (place / name).mkdir()
