@@ -12,7 +12,7 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2024.4.15"
-nox.options.sessions = ["lint", "types", "unit", "box", "cli"]
+nox.options.sessions = ["lint", "types", "unit", "box", "escape", "cli", "docs"]
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = True
 
@@ -66,13 +66,37 @@ def unit(session: nox.Session) -> None:
 @nox.session(venv_backend="none", tags=["test"])
 def box(session: nox.Session) -> None:
     """Real boxes with real bubblewrap."""
-    pytest(session, *WORKERS, "-m", "not root", "tests/box")
+    pytest(session, *WORKERS, "-m", "not root and not slow", "tests/box")
+
+
+@nox.session(venv_backend="none", tags=["test"])
+def escape(session: nox.Session) -> None:
+    """Attempts to break out or leak: each is stopped in the box, and succeeds where nothing stops it."""
+    pytest(session, *WORKERS, "-m", "not root", "tests/escape")
 
 
 @nox.session(venv_backend="none", tags=["test"])
 def cli(session: nox.Session) -> None:
     """Whole transcripts of commands."""
-    pytest(session, *WORKERS, "-m", "not root", "tests/cli")
+    pytest(session, *WORKERS, "-m", "not root and not slow", "tests/cli")
+
+
+@nox.session(venv_backend="none", tags=["test"])
+def docs(session: nox.Session) -> None:
+    """The pages say what the program does: generated parts, links, examples."""
+    pytest(session, *WORKERS, "-m", "not root", "tests/docs")
+
+
+@nox.session(venv_backend="none", tags=["long", "test"])
+def slow(session: nox.Session) -> None:
+    """What takes more than ten seconds each: heavy runtimes, loads, floods."""
+    pytest(session, "-m", "slow and not root", "tests/box", "tests/cli")
+
+
+@nox.session(venv_backend="none", tags=["long", "test"])
+def agents(session: nox.Session) -> None:
+    """The real agents, from npm and PyPI, at work in their boxes with a model of the tests' own."""
+    pytest(session, "-m", "not root", "tests/agents")
 
 
 @nox.session(venv_backend="none", tags=["test"])

@@ -73,6 +73,7 @@ server.stop(); worker.terminate();
 """
 
 
+@pytest.mark.slow
 def test_bun(project):
     (project / "main.js").write_text(BUN)
     assert words(run("bun", "run", "main.js")) == ["42", "page", "text", "child"]
