@@ -9,7 +9,7 @@ SEEDS       files the agent would otherwise ask questions for; written into the 
 LOGINS      files of the host's home that hold the login; a private copy, reduced to what logging in needs
 HOSTS       what it must reach to work; with a network allowlist these are added
 OPTIONAL    what it also asks for and works without (telemetry, updates): listed for people, never added
-PROTECTED   files of a project that steer the agent, or run code when it starts next: read-only in the box
+PROTECTED   files of a project that steer the agent, or run code when it starts next: read-only in the box (a folder ends in `/`)
 SCRATCH     folders of a project among PROTECTED that the agent must be able to write to: a copy of its own, gone with the box
 BASE_URLS   variables that move its API to another address, for credentials that are put on its requests outside
 """

@@ -31,10 +31,10 @@ OPTIONAL = (
 PROTECTED = (
     ".claude/settings.json",
     ".claude/settings.local.json",
-    ".claude/hooks",
-    ".claude/commands",
-    ".claude/agents",
-    ".claude/skills",
+    ".claude/hooks/",
+    ".claude/commands/",
+    ".claude/agents/",
+    ".claude/skills/",
     ".mcp.json",
 )
 SCRATCH = ()

@@ -19,7 +19,7 @@ SEEDS = (
 LOGINS = (Login(".codex/auth.json", ("OPENAI_API_KEY", "auth_mode", "tokens", "last_refresh"), rotates=True),)
 HOSTS = ("api.openai.com", "chatgpt.com", "auth.openai.com")
 OPTIONAL = ("github.com", "api.github.com", "ab.chatgpt.com")
-PROTECTED = (".codex", ".agents")
+PROTECTED = (".codex/", ".agents/")
 SCRATCH = ()
 BASE_URLS = (
     BaseUrl(

@@ -17,6 +17,6 @@ LOGINS = (
 )
 HOSTS = ("cursor.com", "*.cursor.sh", "*.cursor.com")
 OPTIONAL = ()
-PROTECTED = (".cursor", ".cursorrules")
+PROTECTED = (".cursor/", ".cursorrules")
 SCRATCH = ()
 BASE_URLS = ()

@@ -36,7 +36,7 @@ HOSTS = (
     "accounts.google.com",
 )
 OPTIONAL = ("play.googleapis.com",)
-PROTECTED = (".gemini",)
+PROTECTED = (".gemini/",)
 SCRATCH = ()
 BASE_URLS = (
     BaseUrl("GOOGLE_GEMINI_BASE_URL", "generativelanguage.googleapis.com", keys=(("x-goog-api-key", "GEMINI_API_KEY"),)),

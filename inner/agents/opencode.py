@@ -21,6 +21,6 @@ SEEDS = (
 LOGINS = (Login(".local/share/opencode/auth.json", rotates=True, beside=True),)  # one entry a provider, nothing else
 HOSTS = ("api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com", "openrouter.ai", "opencode.ai")
 OPTIONAL = ("models.opencode.ai",)
-PROTECTED = (".opencode", "opencode.json", "opencode.jsonc")
+PROTECTED = (".opencode/", "opencode.json", "opencode.jsonc")
 SCRATCH = (".opencode",)  # it puts a `.gitignore` there, and does not start when it cannot
 BASE_URLS = ()

@@ -121,7 +121,8 @@ def placeholder(path: str, name: str) -> Placeholder:
     """What is put where nothing is: the smallest thing its readers take for nothing (an empty `.git` folder is looked past by git)."""
     last = path.rpartition("/")[2]
     folder = name.endswith("/") or not ("." in last[1:] or last == ".envrc")
-    content = b"{}\n" if last.endswith(".json") else b""
+    # Of no effect, and what its program can read: Aider takes no YAML that is no mapping.
+    content = b"{}\n" if last.endswith((".json", ".jsonc", ".yml", ".yaml")) else b""
     return Placeholder(HostPath(path), "dir", b"") if folder else Placeholder(HostPath(path), "file", content)
 
 

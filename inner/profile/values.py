@@ -81,8 +81,9 @@ def below_home(value: str) -> str:
 
 
 def below_project(value: str) -> str:
-    """A path below the project."""
-    return _relative(value, "the project")
+    """A path below the project; a folder may end in `/`."""
+    _relative(value.removesuffix("/"), "the project")
+    return value
 
 
 agent = like("[a-z0-9][a-z0-9-]*", "the name of an agent")

@@ -83,4 +83,4 @@ def test_every_module_has_the_names_and_a_command_of_its_own():
         for word in ("COMMANDS", "ENV", "KEYS", "SEEDS", "LOGINS", "HOSTS", "OPTIONAL", "PROTECTED", "SCRATCH", "BASE_URLS"):
             assert isinstance(getattr(one, word), tuple), (name, word)
         assert {agents.recognised(command) for command in one.COMMANDS} == ({name} if one.COMMANDS else set())
-        assert set(one.SCRATCH) <= set(one.PROTECTED)
+        assert set(one.SCRATCH) <= {path.rstrip("/") for path in one.PROTECTED}
