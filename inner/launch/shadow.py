@@ -34,7 +34,7 @@ def make(shadow: Shadow) -> None:
     except OSError as problem:
         raise RunError(
             f"cannot copy git's state of `{shadow.top}`: {problem.strerror}",
-            where=str(problem.filename or shadow.gitdir),
+            where=shadow.gitdir if str(problem.filename).startswith("/proc/") else str(problem.filename or shadow.gitdir),
             hint='`git_dir = "ro"` under `[sandbox]` starts without a copy',
         ) from None
 

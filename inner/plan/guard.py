@@ -85,7 +85,7 @@ def guard(
     )
     above = found.main is not None and found.main.top != project
     variables = (Variable(ACROSS, "1"),) if above else ()
-    return Guarded((*found.mounts, *protection.mounts, *hidden), result, tuple(notices), variables)
+    return Guarded((*protection.without_pins((*found.mounts, *protection.mounts)), *hidden), result, tuple(notices), variables)
 
 
 def _finished(shadow: Shadow, host: Host, protection: Protection, hidden: Iterable[str], notices: list[str]) -> Shadow:

@@ -71,6 +71,17 @@ class Protection:
             else:
                 self._mount(path, found.kind, origin)
 
+    def without_pins(self, mounts: Iterable[Mount]) -> list[Mount]:
+        """`mounts` without the writable ones that only keep something in its place, below what is read-only as a whole."""
+        whole = [f"{self.project}/{name}" for name in self.existing] + [p.path for p in self.placeholders]
+        return [
+            m
+            for m in mounts
+            if not (
+                isinstance(m, Bind) and m.mode == "rw" and m.src == HostPath(m.dest) and any(covers(p, m.dest) for p in whole)
+            )
+        ]
+
     def _path(self, name: str, origin: Origin) -> str:
         path = normal(name if name.startswith("/") else f"{self.project}/{name}")
         if path == self.project or not covers(self.project, path):
