@@ -46,6 +46,8 @@ def split(path: str) -> tuple[str, str]:
 class Tree:
     """A folder, held by a descriptor. Paths are relative to it, normal, "" for itself."""
 
+    FLAGS = os.O_PATH | os.O_DIRECTORY  # steps can be taken from folders that cannot be read
+
     def __init__(self, path: str) -> None:
         try:
             self.root = open_path(path)
@@ -72,8 +74,7 @@ class Tree:
         if fd is None:
             above, name = split(path)
             near = self._open.get(above) if path else None
-            flags = os.O_PATH | os.O_DIRECTORY
-            fd = open_beneath(self.root, path, flags) if near is None else open_beneath(near, name, flags)
+            fd = open_beneath(self.root, path, self.FLAGS) if near is None else open_beneath(near, name, self.FLAGS)
             if len(self._open) >= OPEN_MOST:
                 os.close(self._open.pop(next(iter(self._open))))
             self._open[path] = fd
@@ -117,14 +118,7 @@ class Tree:
         """The same, and whether an overlay would show nothing of what lies below (a folder that was made anew)."""
         fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.folder(path))
         try:
-            with os.scandir(fd) as found:
-                entries = [(entry.name, entry.stat(follow_symlinks=False)) for entry in found]
-            try:
-                opaque = os.getxattr(fd, "user.overlay.opaque") == b"y"
-            except OSError:
-                opaque = False
-            entries.sort()
-            return entries, opaque
+            return _listing(fd)
         finally:
             os.close(fd)
 
@@ -151,9 +145,22 @@ class Tree:
             return None
 
 
+def _listing(fd: int) -> tuple[list[tuple[str, os.stat_result]], bool]:
+    with os.scandir(fd) as found:
+        entries = [(entry.name, entry.stat(follow_symlinks=False)) for entry in found]
+    try:
+        opaque = os.getxattr(fd, "user.overlay.opaque") == b"y"
+    except OSError:
+        opaque = False
+    entries.sort()
+    return entries, opaque
+
+
 class Kept(Tree):
     """What a box has left. It may have taken our own permissions away: they come back, and what they were is written to `modes`
     before that, so that `mode` always tells what the box wanted. While the box is `live`, what cannot be read is passed over."""
+
+    FLAGS = os.O_RDONLY | os.O_DIRECTORY
 
     def __init__(self, path: str, modes: str, *, live: bool) -> None:
         super().__init__(path)
@@ -168,7 +175,7 @@ class Kept(Tree):
 
     def listing(self, path: str) -> tuple[list[tuple[str, os.stat_result]], bool]:
         try:
-            found = super().listing(path)
+            found = _listing(self.folder(path))
         except OSError:
             if self._live:
                 return [], False
