@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from inner.checks.model import OK, Check, Verdict, listed
 from inner.frozen import TYPE_CHECKING
-from inner.host import kind, realpath
+from inner.host import realpath
 from inner.paths import covers
 from inner.plan.hide import KEYS
 from inner.plan.model import Bind
-from inner.profile.layer import Edit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from inner.checks.model import Answer, Question, Subject
-    from inner.profile.layer import Patch
 
 SEVERITY = {"git-credentials": "CRITICAL", "docker-socket": "CRITICAL", "podman-socket": "HIGH"}
 MEDIUM = ("netrc", "npmrc", "pypirc", "maven-settings", "gradle-properties", "helm-config", "mysql-config", "pgpass")
@@ -44,8 +42,7 @@ def _judge(key: str) -> Callable[[Subject, Sequence[Answer]], Verdict]:
         copies = sorted({p.dest for p in subject.plan.private if p.logins and p.dest in _places(subject, key)})
         if not there:
             return Verdict(note=f"readable by all that runs in the box, a copy of the login: {listed(copies)}") if copies else OK
-        mend: dict[str, Patch] = {"sandbox.allow": Edit(remove=(key,))} if key and key in subject.profile.sandbox.allow else {}
-        return Verdict(f"reachable: {listed(there)}", mend=mend)
+        return Verdict(f"reachable: {listed(there)}")
 
     return judge
 
@@ -115,11 +112,6 @@ def _abstract(subject: Subject, answers: Sequence[Answer]) -> Verdict:
 
 def _title(key: str) -> str:
     return f"hidden: {', '.join(path.replace('{run}', '/run/user/UID') for path in KEYS[key][:3])}"
-
-
-def exists(subject: Subject, key: str) -> bool:
-    """Whether the host has anything that this key hides: else the check holds because there is nothing."""
-    return any(kind(subject.host, place) for place in _places(subject, key))
 
 
 CHECKS = (

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from inner.checks.model import OK, Check, Verdict, listed
 from inner.frozen import TYPE_CHECKING
-from inner.profile.layer import Set
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +45,7 @@ def _policy(subject: Subject, answers: Sequence[Answer]) -> Verdict:
         return Verdict(note='the host\'s network is shared: `network_mode = "allowlist"` names the hosts instead')
     more = [name for name in answers[0]["names"] if name != "lo"]
     if more:
-        return Verdict(f"network interfaces of the host: {listed(more)}", mend={"sandbox.network_mode": Set("off")})
+        return Verdict(f"network interfaces of the host: {listed(more)}")
     tried = answers[1 : 1 + len(OUTSIDE)]
     ways = [host for host, answer in zip(OUTSIDE, tried, strict=True) if answer["errno"] not in NO_ROUTE]
     if ways:

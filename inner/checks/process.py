@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inner.checks.model import OK, Check, Verdict, listed
 from inner.frozen import TYPE_CHECKING
-from inner.profile.layer import Edit, Set
+from inner.profile.layer import Set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,11 +53,10 @@ def _terminal(subject: Subject, answers: Sequence[Answer]) -> Verdict:
     return Verdict("a program in the box can type into its terminal (TIOCSTI)", mend=mend)
 
 
-def _nested(subject: Subject, answers: Sequence[Answer]) -> Verdict:
+def _nested(_subject: Subject, answers: Sequence[Answer]) -> Verdict:
     if not answers[0]["nested_user"]:
         return OK
-    mend = {"sandbox.allow": Edit(remove=("nested-user-ns",))} if subject.plan.namespaces.nested_user else {}
-    return Verdict("user namespaces can be made, and with them much of the kernel be reached", mend=mend)
+    return Verdict("user namespaces can be made, and with them much of the kernel be reached")
 
 
 def _spaces(subject: Subject, answers: Sequence[Answer]) -> Verdict:

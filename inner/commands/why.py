@@ -123,6 +123,7 @@ def _entry(text: str) -> tuple[str, str, int]:
 
 
 def _decide(plan: Plan, profile: Profile, host: Host, name: str, port: int) -> Verdict:
+    from inner.agents import agent
     from inner.egress.groups import expand
     from inner.egress.rules import rules
     from inner.plan.explain import Verdict
@@ -131,23 +132,11 @@ def _decide(plan: Plan, profile: Profile, host: Host, name: str, port: int) -> V
     found = rules(allow, deny, profile.origins).decide(name, port)
     entry = found.entry
     denied = not found.allow and entry is not None and entry.text in deny
-    return Verdict(
-        found.allow, found.reason, entry.origin if entry is not None else profile.origin("sandbox.network_mode"), denied
-    )
-
-
-def wanted_by(profile: Profile, plan: Plan) -> tuple[str, ...]:
-    """Names of the agents of a box: the profile's, and the one that its command is."""
-    from inner.agents import recognised
-
-    return tuple(name for name in dict.fromkeys((*profile.agents, recognised(plan.command[0]))) if name)
-
-
-def agent_hosts(name: str) -> tuple[str, ...]:
-    """The hosts that an agent must reach."""
-    from inner.agents import agent
-
-    return agent(name).HOSTS
+    reason = found.reason
+    if found.allow and entry is not None and str(entry.origin) == "inner":
+        needs = [one for one in plan.agents if entry.text in agent(one).HOSTS]
+        reason += f": the agent {needs[0]} needs it" if needs else ""
+    return Verdict(found.allow, reason, entry.origin if entry is not None else profile.origin("sandbox.network_mode"), denied)
 
 
 def _show(answer: Answer, host: Host) -> None:

@@ -193,6 +193,11 @@ def test_nothing_is_offered_for_what_no_box_reaches(world, host):
     assert (answer.state, answer.changes) == ("denied", ())
 
 
+def test_the_host_that_an_agent_brings_is_said_to_be_the_agents(world):
+    answer = why(world, "api.anthropic.com", 'agents = ["claude"]\n[sandbox]\nnetwork_mode = "allowlist"')
+    assert answer.state == "allowed" and answer.reasons[0].endswith(": the agent claude needs it")
+
+
 def test_the_whole_network_is_said(world):
     answer = why(world, "other.example.test", '[sandbox]\nnetwork_mode = "full"')
     assert answer.state == "allowed" and "shared" in answer.reasons[0]
