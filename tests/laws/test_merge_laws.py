@@ -5,7 +5,7 @@ from __future__ import annotations
 import marshal
 from collections.abc import Mapping
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inner.config.quantity import FOUND_AT_LEAST
@@ -18,6 +18,7 @@ from inner.profile.model import AgentSpec, Credential, CustomCheck, LoginSpec, M
 from inner.profile.resolve import profile
 from inner.profile.wider import wider
 
+LAW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 WORDS = ("a", "b", "c", "d")
 CHECKS = tuple(CustomCheck(name, "true") for name in WORDS[:3])
 ITEMS = {"verify.custom.checks": CHECKS}
@@ -104,12 +105,14 @@ def layer(source: str, patch: Mapping[str, object], *, trusted: bool = True) -> 
     return Layer(Origin(source, f"/{source}"), patch, {}, trusted)  # type: ignore[arg-type]
 
 
+@LAW
 @given(TRIPLE)
 def test_applying_in_turn_is_applying_the_composition(case: tuple[str, object, object, object, object]) -> None:
     leaf, base, first, then, _ = case
     assert apply(leaf, compose(leaf, first, then), base) == apply(leaf, then, apply(leaf, first, base))  # type: ignore[arg-type]
 
 
+@LAW
 @given(TRIPLE)
 def test_composition_is_associative(case: tuple[str, object, object, object, object]) -> None:
     leaf, base, *patched = case
@@ -118,6 +121,7 @@ def test_composition_is_associative(case: tuple[str, object, object, object, obj
     assert apply(leaf, left, base) == apply(leaf, right, base)
 
 
+@LAW
 @given(TRIPLE)
 def test_the_empty_edit_is_the_identity(case: tuple[str, object, object, object, object]) -> None:
     leaf, base, patch, _, _ = case
@@ -127,6 +131,7 @@ def test_the_empty_edit_is_the_identity(case: tuple[str, object, object, object,
         assert apply(leaf, compose(leaf, patch, Edit()), base) == apply(leaf, patch, base)  # type: ignore[arg-type]
 
 
+@LAW
 @given(PATCH, PATCH)
 def test_an_empty_layer_changes_nothing(one: dict[str, object], other: dict[str, object]) -> None:
     empty = layer("project", {})
@@ -134,6 +139,7 @@ def test_an_empty_layer_changes_nothing(one: dict[str, object], other: dict[str,
     assert fold([empty, layer("system", one), empty, layer("user", other), layer("project", {}, trusted=False)]) == found
 
 
+@LAW
 @given(PATCH, PATCH, st.booleans())
 def test_a_denial_stays_whoever_speaks(one: dict[str, object], other: dict[str, object], trusted: bool) -> None:
     before = fold([layer("user", one)]).values
@@ -215,7 +221,7 @@ def test_every_key_is_known_to_the_second_description() -> None:
     assert said <= KEYS.keys()
 
 
-@settings(max_examples=300)
+@LAW
 @given(PATCH, PATCH, PATCH, PATCH)
 def test_all_that_an_untrusted_layer_leaves_was_granted_before(system: dict, user: dict, project: dict, again: dict) -> None:  # type: ignore[type-arg]
     trusted = [layer("system", system), layer("user", user)]
@@ -224,6 +230,7 @@ def test_all_that_an_untrusted_layer_leaves_was_granted_before(system: dict, use
     assert granted(after) <= granted(before)
 
 
+@LAW
 @given(PATCH, PATCH)
 def test_what_is_refused_is_told_and_the_rest_is_taken(user: dict, project: dict) -> None:  # type: ignore[type-arg]
     before = fold([layer("user", user)]).values
@@ -243,6 +250,7 @@ def test_what_is_refused_is_told_and_the_rest_is_taken(user: dict, project: dict
             assert within(leaf, value, before.get(leaf, default(leaf)), mode=str(mode), base_mode=str(base_mode)), leaf
 
 
+@LAW
 @given(PATCH, PATCH)
 def test_narrowing_again_changes_nothing(user: dict, project: dict) -> None:  # type: ignore[type-arg]
     base = fold([layer("user", user)]).values
@@ -252,6 +260,7 @@ def test_narrowing_again_changes_nothing(user: dict, project: dict) -> None:  # 
     assert once == twice
 
 
+@LAW
 @given(PATCH, PATCH)
 def test_nothing_is_shown_as_wider_exactly_when_the_layer_only_narrows(user: dict, project: dict) -> None:  # type: ignore[type-arg]
     base, top = [layer("user", user)], layer("project", project)
@@ -264,6 +273,7 @@ def test_nothing_is_shown_as_wider_exactly_when_the_layer_only_narrows(user: dic
         assert item.key in trusted or item.key in before
 
 
+@LAW
 @given(PATCH, PATCH)
 def test_every_value_knows_the_layer_that_set_it(user: dict, project: dict) -> None:  # type: ignore[type-arg]
     folded = fold([layer("user", user), layer("project", project)])
@@ -274,6 +284,7 @@ def test_every_value_knows_the_layer_that_set_it(user: dict, project: dict) -> N
             assert f"{leaf}[{getattr(item, 'name', item)}]" in folded.origins
 
 
+@LAW
 @given(PATCH, PATCH)
 def test_a_profile_survives_being_stored(user: dict, project: dict) -> None:  # type: ignore[type-arg]
     folded = fold([layer("user", user), layer("project", project, trusted=False)])

@@ -118,7 +118,7 @@ def test_a_project_that_is_not_trusted_widens_nothing(profiles: dict[str, dict[s
             assert granted(values(found)) <= granted(values(before[""]))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(
         [
