@@ -11,7 +11,7 @@ import typer
 
 from inner import ui
 from inner.errors import UsageError
-from inner.frozen import TYPE_CHECKING
+from inner.frozen import TYPE_CHECKING, replace
 from inner.guard import guard
 from inner.paths import covers
 
@@ -100,7 +100,7 @@ def _asked(found: Changed, ways: Sequence[str]) -> bool:
 
 
 def _apply(review: Review, found: Changed, ways: Sequence[str]) -> list[tuple[Change, str]]:
-    from inner.commands.diff import shown_path
+    from inner.commands.diff import git_folder, shown_path
     from inner.review import git
     from inner.review.apply import Apply
 
@@ -113,8 +113,11 @@ def _apply(review: Review, found: Changed, ways: Sequence[str]) -> list[tuple[Ch
         for one in made:
             _take_over(review, git.adopt(review, comparison, one))
         left += work.left
-        for change, reason in work.left:
-            ui.warning(f"left as it is: `{shown_path(change, comparison)}`: {reason}")
+        said = {
+            shown_path(replace(change, path=git_folder(change.path) or change.path), comparison): why for change, why in work.left
+        }
+        for place, reason in said.items():
+            ui.warning(f"left as it is: `{place}`: {reason}")
         if work.applied:
             ui.note(f"applied {len(work.applied)} changes to `{comparison.layer.src}`")
     return left

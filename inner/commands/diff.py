@@ -7,7 +7,7 @@ import os
 import typer
 
 from inner import ui
-from inner.frozen import TYPE_CHECKING
+from inner.frozen import TYPE_CHECKING, replace
 from inner.guard import guard
 
 if TYPE_CHECKING:
@@ -135,9 +135,25 @@ def _target(change: Change, comparison: Comparison) -> str:
 
 
 def visible(changes: Sequence[Change]) -> list[Change]:
-    """Without the removals that are half of a rename: the line of the other half tells them."""
+    """Without the removals that are half of a rename (the line of the other half tells them), and with one line for a `.git`."""
     sources = {(change.layer, change.source) for change in changes if change.source}
-    return [change for change in changes if change.kind != "deleted" or (change.layer, change.path) not in sources]
+    shown: dict[tuple[int, str], Change] = {}
+    for change in changes:
+        if change.kind == "deleted" and (change.layer, change.path) in sources:
+            continue
+        place = git_folder(change.path)
+        if place and place != change.path:
+            whole = replace(change, path=place, kind="modified", what="dir", was="dir", conflict="", source="")
+            shown.setdefault((change.layer, place), whole)
+        else:
+            shown[change.layer, change.path] = change
+    return list(shown.values())
+
+
+def git_folder(path: str) -> str:
+    """The `.git` that a path is in, or is; "" when it is in none."""
+    parts = path.split("/")
+    return "/".join(parts[: parts.index(".git") + 1]) if ".git" in parts else ""
 
 
 def summary(change: Change, comparison: Comparison) -> str:

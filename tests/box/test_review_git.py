@@ -120,6 +120,20 @@ def test_a_new_repository_comes_without_its_settings_and_hooks(world):
     assert world.reviews() == []
 
 
+def test_a_repository_deeper_down_keeps_its_git_folder_and_is_told_once(world):
+    deep = world.project / "a/b"
+    deep.mkdir(parents=True)
+    git(world, "init", "-q", cwd=deep)
+    git(world, "commit", "-q", "--allow-empty", "-m", "one", cwd=deep)
+    world.sh(f"cd a/b; echo x >f; git add f; {WHO} commit -qm two; rm -rf .git/hooks; touch .git/hooks")
+    assert world.inner("diff", "--stat").stdout.splitlines() == ["M a/b/.git/  [may run code outside: git]", "A a/b/f  +1 -0"]
+    done = world.inner("apply", "--yes")
+    assert done.returncode == 1
+    assert done.stderr.count("left as it is") == 1
+    assert git(world, "log", "--format=%s", cwd=deep) == "one"
+    assert (deep / "f").read_text() == "x\n"
+
+
 def test_a_branch_that_moved_outside_stays_and_the_boxs_is_kept_beside(world):
     repository(world)
     world.sh(f"echo box >g; git add g; {WHO} commit -qm box")
