@@ -18,6 +18,7 @@ from inner.frozen import TYPE_CHECKING, frozen
 from inner.launch import shadow
 from inner.launch.gitcommand import Git, own_config
 from inner.launch.gitindex import parse
+from inner.launch.gitobjects import is_name, move_objects
 from inner.launch.shadow import OPERATIONS, is_hash, read, stamp, walk_refs
 
 if TYPE_CHECKING:
@@ -225,7 +226,7 @@ class Taking:
             os.mkdir(place, 0o700)
         source = Git(own_config(box, self.shadow.hash, objects=real))
         own_config(ours, self.shadow.hash, shared=gitconfig.get(self.shadow.config, "core.sharedRepository") or "")
-        packs = _move_objects(f"{self.copy}/objects", f"{box}/objects", self.length - 2)
+        packs = move_objects(f"{self.copy}/objects", f"{box}/objects", self.length - 2)
         for pack in packs:
             source.must("index-pack", f"{box}/objects/pack/{pack}")
         known = self._known(source, [*commits, *blobs])
@@ -395,53 +396,6 @@ class Taking:
                     pass
             elif name not in HEADS or content.decode("ascii", "replace").strip() in there:
                 shadow.write(real, content)
-
-
-def is_name(name: str) -> bool:
-    """A ref that git would accept (git-check-ref-format(1)), and that can be shown."""
-    parts = name.split("/")
-    return (
-        len(parts) > 1
-        and len(name) < 250
-        and name.isprintable()
-        and not any(char in " ~^:?*[\\\x7f" for char in name)
-        and ".." not in name
-        and "@{" not in name
-        and all(part and part[0] not in ".-" and not part.endswith((".lock", ".")) for part in parts)
-    )
-
-
-def _move_objects(source: str, target: str, length: int) -> list[str]:
-    """Moves loose objects and packs, by their names, regular files only. Returns the packs: their indexes are made anew."""
-    packs = []
-    for folder in _folders(source):
-        if len(folder) == 2 and not folder.strip("0123456789abcdef"):
-            os.makedirs(f"{target}/{folder}", mode=0o700, exist_ok=True)
-            for name in _files(f"{source}/{folder}"):
-                if len(name) == length and not name.strip("0123456789abcdef"):
-                    _move(f"{source}/{folder}/{name}", f"{target}/{folder}/{name}")
-        elif folder == "pack":
-            for name in _files(f"{source}/pack"):
-                stem = name.removeprefix("pack-").removesuffix(".pack")
-                if name == f"pack-{stem}.pack" and is_hash(stem.encode("utf-8", "replace")):
-                    _move(f"{source}/pack/{name}", f"{target}/pack/{name}")
-                    packs.append(name)
-    return packs
-
-
-def _folders(path: str) -> list[str]:
-    if os.path.islink(path) or not os.path.isdir(path):
-        return []
-    return [entry.name for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False)]
-
-
-def _files(path: str) -> list[str]:
-    return [entry.name for entry in os.scandir(path) if entry.is_file(follow_symlinks=False)]
-
-
-def _move(source: str, target: str) -> None:
-    os.rename(source, target)
-    os.chmod(target, 0o400)
 
 
 def _same(one: str, other: str) -> bool:

@@ -66,7 +66,7 @@ class GitDir:
                 where=link,
                 hint='a file that says `gitdir: PATH` can be protected; `git_dir = "rw"` under `[sandbox]` starts without protection',
             )
-        if self.main is None and not reason and repository._is_gitdir(host, project) and wanted != "rw":  # noqa: SLF001
+        if self.main is None and not reason and repository.is_gitdir(host, project) and wanted != "rw":
             raise ConfigError(
                 f"`{project}` is a bare git repository: what lies there runs code",
                 where=project,

@@ -70,7 +70,7 @@ def at(host: Host, top: str) -> tuple[Repository | None, str]:
     if found.kind == "link":
         return None, "is a symbolic link"
     if found.kind == "dir":
-        if not _is_gitdir(host, dotgit) or host.lstat(f"{dotgit}/commondir") is not None:
+        if not is_gitdir(host, dotgit) or host.lstat(f"{dotgit}/commondir") is not None:
             owned = "is not a whole repository" if found.uid == host.uid else "belongs to another user"
             return None, "" if not host.listdir(dotgit) else owned
         return _made(host, top, dotgit, dotgit), ""
@@ -86,9 +86,9 @@ def at(host: Host, top: str) -> tuple[Repository | None, str]:
         common = realpath(host, linked if linked.startswith("/") else normal(f"{gitdir}/{linked}"))
         back = _text(host, f"{gitdir}/gitdir")
         back = back if back.startswith("/") else normal(f"{gitdir}/{back}")
-        if realpath(host, back) == dotgit and gitdir.rpartition("/")[0] == f"{common}/worktrees" and _is_gitdir(host, common):
+        if realpath(host, back) == dotgit and gitdir.rpartition("/")[0] == f"{common}/worktrees" and is_gitdir(host, common):
             return _made(host, top, gitdir, common), ""
-    elif _is_gitdir(host, gitdir):
+    elif is_gitdir(host, gitdir):
         repository = _made(host, top, gitdir, gitdir)
         back = repository.option("core.worktree")
         if back and realpath(host, back if back.startswith("/") else normal(f"{gitdir}/{back}")) == top:
@@ -153,7 +153,7 @@ def _made(host: Host, top: str, gitdir: str, common: str) -> Repository:
     return Repository(HostPath(top), HostPath(gitdir), HostPath(common), tuple(entries))
 
 
-def _is_gitdir(host: Host, path: str) -> bool:
+def is_gitdir(host: Host, path: str) -> bool:
     """As git's is_git_directory (setup.c), and nothing of it behind a link."""
     shapes = [getattr(host.lstat(f"{path}/{name}"), "kind", "") for name in ("HEAD", "objects", "refs")]
     return shapes == ["file", "dir", "dir"] and _own(host, path)

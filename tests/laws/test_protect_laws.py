@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from inner.errors import ConfigError
 from inner.host import Facts
-from inner.launch.bringback import is_name
+from inner.launch.gitobjects import is_name
 from inner.paths import BoxPath, HostPath, ancestors
 from inner.plan.model import Bind, Tmpfs
 from inner.plan.mounts import MountTable, order, scaffolding, simplify
