@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 
 DONE = "the file is written"
 SHELLS = ("Bash", "bash", "exec_command", "run_shell_command", "shell", "local_shell", "shell_command", "Shell")
@@ -22,12 +23,16 @@ WHOLE = "I make the file.\n\nhello.txt\n```\nhello from the box\n```\n"
 class Api:
     """The server: `with Api(command) as api`. `command` is what the model wants to have run; `seen` the requests so far."""
 
-    def __init__(self, command: str, delay: float = 0.0) -> None:
+    def __init__(
+        self, command: str, delay: float = 0.0, *, address: str = "127.0.0.1", port: int = 0, tls: SSLContext | None = None
+    ) -> None:
         self.command, self.delay = command, delay
         self.seen: list[dict] = []
         self.busy = False  # an answer is on its way
-        self.server = Server(("127.0.0.1", 0), type("Handler", (Handler,), {"api": self}))
+        self.server = Server((address, port), type("Handler", (Handler,), {"api": self}))
         self.port = self.server.server_address[1]
+        if tls is not None:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
 
     def __enter__(self) -> Api:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
