@@ -80,8 +80,8 @@ if ! "$place/venv/bin/python" -c 'import pip' 2>/dev/null; then
     fi
 fi
 "$place/venv/bin/python" -m pip install -q --disable-pip-version-check --upgrade "$tree"
-# The script that pip makes reads the site's configuration first; inner needs none of it, and starts in half the time without.
-packages=$("$place/venv/bin/python" -c 'import inner; print(inner.__path__[0].rsplit("/", 1)[0])')
+# -I: not the package that lies in the working directory. The script that pip makes reads the site's configuration first; inner needs none of it, and starts in half the time without.
+packages=$("$place/venv/bin/python" -I -c 'import inner; print(inner.__path__[0].rsplit("/", 1)[0])')
 cat > "$bin/.inner.$$" <<EOF
 #!$place/venv/bin/python -IS
 import sys
@@ -90,5 +90,6 @@ from inner.__main__ import main
 main()
 EOF
 chmod 755 "$bin/.inner.$$" && mv "$bin/.inner.$$" "$bin/inner"
-say "install: $("$bin/inner" --version) is in $bin"
+version=$("$bin/inner" --version)
+say "install: $version is in $bin"
 case ":$PATH:" in *":$bin:"*) ;; *) say "install: put it on your PATH: export PATH=\"$bin:\$PATH\"" ;; esac
