@@ -30,6 +30,8 @@ OWN = frozenset(
     ("HOME", "USER", "LOGNAME", "SHELL", "PATH", "XDG_RUNTIME_DIR", "INNER_BOX", "INNER_BOX_INFO")
 )  # always inner's to set
 TERMINAL = ("TERM", "COLORTERM", "COLUMNS", "LINES", "NO_COLOR")
+XTERM = "xterm-256color"
+TERMINFO = ("/etc/terminfo", "/lib/terminfo", "/usr/lib/terminfo", "/usr/share/terminfo", "/run/current-system/sw/share/terminfo")
 LOCALE = ("LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LC_TIME", "LC_NUMERIC", "LC_COLLATE")
 
 
@@ -71,6 +73,7 @@ def environment(
         if name in host.env:
             chosen[name] = Variable(name, None, origin)
     _locale(host, chosen)
+    _terminal(host, chosen)
     for variable in extra:
         chosen[variable.name] = variable
     for name, text in profile.env.set.items():
@@ -101,6 +104,20 @@ def _locale(host: Host, chosen: dict[str, Variable]) -> None:
             del chosen[name]
     if "LANG" not in chosen and "LC_ALL" not in chosen:
         chosen["LANG"] = Variable("LANG", "C.UTF-8", INNER)
+
+
+def _terminal(host: Host, chosen: dict[str, Variable]) -> None:
+    """A terminal that only the user's own terminfo describes (kitty, ghostty) is unknown in the box: nearly all are like xterm."""
+    name = host.env.get("TERM", "")
+    if "TERM" not in chosen or name in ("", "dumb") or "/" in name:
+        return
+    if not _described(host, name) and _described(host, XTERM):
+        chosen["TERM"] = Variable("TERM", XTERM, INNER)
+
+
+def _described(host: Host, name: str) -> bool:
+    """Whether the system's terminfo has an entry; its folders are named by the first letter, or by its number (term(5))."""
+    return any(kind(host, f"{place}/{first}/{name}") for place in TERMINFO for first in (name[0], f"{ord(name[0]):x}"))
 
 
 def _has_locale(host: Host, value: str) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -16,6 +18,7 @@ class Terminal:
 
     def __init__(self, folder: Path, env: dict[str, str], *, beside: Path) -> None:
         self.folder, self.beside, self.socket = folder, beside, beside / "tmux"
+        self.asked = 0
         self.env = {**env, "HISTFILE": "/dev/null", "LANG": "C.UTF-8"}
 
     def tmux(self, *words: str) -> str:
@@ -68,9 +71,28 @@ class Terminal:
 
     def modes(self) -> str:
         """What stty(1) says of the terminal, with the shell in front."""
-        self.run(f"clear; stty -a >{self.beside}/modes; echo written")
-        self.wait("^written$")
+        self.asked += 1
+        self.run(f"clear; stty -a >{self.beside}/modes; echo written {self.asked}")
+        self.wait(f"^written {self.asked}$")
         return "\n".join((self.beside / "modes").read_text().splitlines()[1:])
+
+    def kill(self, name: str) -> None:
+        """Kill the programs of this name that descend from the shell."""
+        shell = int(self.tmux("display-message", "-p", "-t", "t", "#{pane_pid}"))
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+                if Path(words[0].decode()).name == name and self._descends(int(folder.name), shell):
+                    os.kill(int(folder.name), signal.SIGKILL)
+            except (OSError, ValueError):
+                continue
+
+    def _descends(self, pid: int, ancestor: int) -> bool:
+        while pid > 1:
+            if pid == ancestor:
+                return True
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        return False
 
     def type(self, text: str) -> None:
         self.tmux("send-keys", "-t", "t", "-l", text)

@@ -73,3 +73,16 @@ def ask(terminal, model, text):
         terminal.key("Enter")
         terminal.pause(0.5)
     raise AssertionError(terminal.screen)
+
+
+def test_a_full_screen_program_that_is_ended_leaves_the_terminal_as_it_was(world, api):
+    model = api()
+    words, env = flags("opencode", model.port)
+    with Terminal(world.project, {**world.command(), **env}, beside=world.home.parent) as terminal:
+        state, modes = terminal.state(), terminal.modes()
+        terminal.run(f"inner run -p opencode-interactive {shlex.join(words)}; echo status=$?")
+        terminal.wait("Ask anything")
+        assert "alternate=1" in terminal.state()
+        terminal.kill("opencode")
+        terminal.wait(r"^status=137$")
+        assert (terminal.state(), terminal.modes()) == (state, modes)

@@ -80,6 +80,23 @@ def test_names_that_are_none(env):
         make(env)
 
 
+@pytest.mark.parametrize(
+    "term, tree, passed",
+    [
+        ("xterm-kitty", {"/usr/share/terminfo/x/xterm-256color": "file"}, "xterm-256color"),
+        ("xterm-kitty", {"/usr/share/terminfo/x/xterm-kitty": "file"}, None),
+        ("xterm-kitty", {"/usr/share/terminfo/78/xterm-kitty": "file"}, None),
+        ("xterm-kitty", {"/etc/terminfo": "dir"}, None),
+        ("../x", {"/usr/share/terminfo/x/xterm-256color": "file"}, None),
+        ("dumb", {"/usr/share/terminfo/x/xterm-256color": "file"}, None),
+    ],
+)
+def test_a_terminal_that_the_system_does_not_know_is_taken_for_an_xterm(term, tree, passed):
+    host = Facts(tree, env={"TERM": term})
+    found, _ = environment(Profile("p"), host, own=(), terminal=True, expand=lambda t, o: t)
+    assert {v.name: v.value for v in found}["TERM"] == passed
+
+
 def test_a_locale_of_the_system_passes():
     found, _ = environment(
         Profile("p"), Facts({"/usr/lib/locale/xx_XX.utf8": "dir"}, env=HOST), own=(), terminal=True, expand=lambda t, o: t
