@@ -19,7 +19,22 @@ from inner.guard import guard
 
 def build() -> typer.Typer:
     """The application with all its commands."""
-    from inner.commands import apply, attach, config, diff, discard, log, profile, run, runs, trust, verify, version, why
+    from inner.commands import (
+        apply,
+        approvals,
+        attach,
+        config,
+        diff,
+        discard,
+        log,
+        profile,
+        run,
+        runs,
+        trust,
+        verify,
+        version,
+        why,
+    )
 
     app = typer.Typer(
         name="inner",
@@ -45,7 +60,7 @@ def build() -> typer.Typer:
     ) -> None:
         pass
 
-    for command in (run, runs, attach, log, diff, apply, discard, verify, why, profile, config, trust, version):
+    for command in (run, runs, attach, approvals, log, diff, apply, discard, verify, why, profile, config, trust, version):
         command.add(app)
     return app
 

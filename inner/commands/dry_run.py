@@ -9,6 +9,8 @@ from inner.frozen import TYPE_CHECKING, assert_never, replace
 from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Symlink, Tmpfs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from inner.bwrap import Features
     from inner.host import Host
     from inner.plan.model import Mount, Plan
@@ -28,7 +30,8 @@ def show(plan: Plan, profile: Profile, features: Features, host: Host, *, as_jso
         ui.out(f"  layer      {layer.source:<9} {ui.safe(short(str(layer), host))}")
     ui.out(f"command      {ui.safe(_words(plan.command))}")
     ui.out(f"in           {ui.safe(short(plan.cwd, host))}")
-    ui.out(f"network      {plan.network.mode}")
+    for line in _network(plan, profile, host):
+        ui.out(ui.safe(line))
     ui.out(f"terminal     {'a private one' if plan.terminal == 'private' else 'none: pipes and files as given'}")
     ui.out(f"time limit   {f'{plan.timeout:g} s' if plan.timeout else 'none'}")
     ui.out(f"limits       {_limits(plan)}")
@@ -63,6 +66,25 @@ def show(plan: Plan, profile: Profile, features: Features, host: Host, *, as_jso
     made = tuple(shown(mount, "bwrap" if features.has("overlay") else "own") for mount in plan.mounts)
     ui.out(paste(replace(plan, mounts=made), features))
     return 0
+
+
+def _network(plan: Plan, profile: Profile, host: Host) -> Iterator[str]:
+    """The mode, and with a list each host with the line, agent or credential that it is from."""
+    yield f"network      {plan.network.mode}"
+    for outside, inside in plan.network.publish:
+        yield f"  published  127.0.0.1:{outside} leads to port {inside} of the box"
+    if plan.network.mode != "allowlist":
+        return
+    from inner.egress.listing import rules_of
+
+    rules = rules_of(plan.network, host, profile.origins)
+    rows = [(kind, entry) for kind, entries in (("allow", rules.allow), ("deny", rules.deny)) for entry in entries]
+    width = max((len(entry.text) for _, entry in rows), default=0)
+    for kind, entry in rows:
+        yield f"  {kind:<9}  {entry.text:<{width}}  {short(str(entry.origin), host)}"
+    for name, credential in profile.credentials.items():
+        where = short(str(profile.origin(f"credentials.{name}")), host)
+        yield f"  credential {name}: `{credential.header}` for {', '.join(credential.hosts)}, put on outside  {where}"
 
 
 def short(path: str, host: Host) -> str:

@@ -43,7 +43,7 @@ def new(name: str, shelf: Shelf, *, base: str, description: str) -> int:
         shelf.below(base)
     head = {"schema_version": "1", "name": name, "description": description or f"My own {base}", "extends": base}
     text = tomli_w.dumps(head) + TEMPLATE
-    _check(text.encode(), path)
+    check(text.encode(), path)
     replace(path, text.encode(), expected=None)
     ui.note(f"made: `{short(path, shelf.host)}`; `inner profile edit {name}` opens it")
     return 0
@@ -67,10 +67,10 @@ def edit(name: str, shelf: Shelf) -> int:
     root = str(shelf.project.root) if place.scope == "project" else ""
     before = shelf.read(place).content if root else read(place.path, uid=shelf.host.uid)
 
-    def check(content: bytes) -> None:
-        (_check_project if place.table else _check)(content, place.path)
+    def valid(content: bytes) -> None:
+        (_check_project if place.table else check)(content, place.path)
 
-    if not editor.edit(place.path, before, before, check, shelf.host, root=root):
+    if not editor.edit(place.path, before, before, valid, shelf.host, root=root):
         ui.note(f"nothing was changed: `{short(str(place), shelf.host)}`")
         return 0
     ui.note(f"saved: `{short(place.path, shelf.host)}`")
@@ -101,7 +101,7 @@ def clone(source: str, name: str, shelf: Shelf) -> int:
             hint=f"`inner profile new {name} --extends {place.name}`",
         )
     content = renamed(document.content, name, shelf, place)
-    _check(content, path)
+    check(content, path)
     replace(path, content, expected=None)
     ui.note(f"made: `{short(path, shelf.host)}`, a copy of `{short(str(place), shelf.host)}`")
     return 0
@@ -160,7 +160,8 @@ def _free(name: str, shelf: Shelf) -> str:
     return path
 
 
-def _check(content: bytes, path: str) -> None:
+def check(content: bytes, path: str) -> None:
+    """ConfigError for what is wrong with a profile."""
     from inner.config.document import parse
     from inner.profile.source import source
 

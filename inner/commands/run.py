@@ -166,6 +166,10 @@ def _tell(plan: Plan, outcome: Outcome, features: Features, folder: str) -> int:
         ui.note(f"ended after {plan.timeout:g} s: the time limit of this run")
     if outcome.lost:
         ui.warning(f"output was lost: {outcome.lost}")
+    if plan.network.mode == "allowlist" and not plan.summary:
+        from inner.commands.denied import tell
+
+        tell(folder, plan.agents)
     if plan.summary:
         _receipt(folder)
     elif plan.terminal == "private" and os.path.isdir(folder):

@@ -123,20 +123,16 @@ def _entry(text: str) -> tuple[str, str, int]:
 
 
 def _decide(plan: Plan, profile: Profile, host: Host, name: str, port: int) -> Verdict:
-    from inner.agents import agent
-    from inner.egress.groups import expand
-    from inner.egress.rules import rules
+    from inner.egress.listing import rules_of
     from inner.plan.explain import Verdict
 
-    allow, deny = (expand(entries, host) for entries in (plan.network.allow, plan.network.deny))
-    found = rules(allow, deny, profile.origins).decide(name, port)
-    entry = found.entry
-    denied = not found.allow and entry is not None and entry.text in deny
-    reason = found.reason
-    if found.allow and entry is not None and str(entry.origin) == "inner":
-        needs = [one for one in plan.agents if entry.text in agent(one).HOSTS]
-        reason += f": the agent {needs[0]} needs it" if needs else ""
-    return Verdict(found.allow, reason, entry.origin if entry is not None else profile.origin("sandbox.network_mode"), denied)
+    rules = rules_of(plan.network, host, profile.origins)
+    found = rules.decide(name, port)
+    entry, reason = found.entry, found.reason
+    origin = entry.origin if entry is not None else profile.origin("sandbox.network_mode")
+    if found.allow and origin.source == "agent":
+        reason += f": the {origin.file} needs it"
+    return Verdict(found.allow, reason, origin, fixed=not found.allow and entry in rules.deny)
 
 
 def _show(answer: Answer, host: Host) -> None:

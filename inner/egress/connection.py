@@ -41,6 +41,7 @@ class Connection(Outbound):
         "_began", "_deaf", "_down", "_ended", "_half", "_held", "_pending", "_up", "_up_wants",
         "client", "gate", "received", "sent",
     )  # fmt: skip
+    event = "connect"  # what its decisions are called in the record
 
     def __init__(self, server: Server, client: _socket.socket, asked: tuple[str, int], target: Target | None, gate: Gate) -> None:
         super().__init__(server, asked, target)
@@ -262,8 +263,15 @@ class Connection(Outbound):
         self.phase = OPEN
         self._down = Direction(self.upstream, self.client, self.server.pipes)
         self._up_wants = READ
-        self.server.report("connect", self.asked, ("allow", f"allowed by `{self.target.entry.text}`"))
+        self.server.report(self.event, self.asked, ("allow", f"allowed by `{self.target.entry.text}`"))
         self._turn()
+
+    def recall(self) -> None:
+        """Ends it when the rules, which have changed, do not allow it any more."""
+        if self.target is not None and self.phase not in (LINGER, CLOSED):
+            verdict = self.server.rules.decide(self.target.name, self.target.port)
+            if not verdict.allow:
+                self.close("deny", verdict.reason, reset=True)
 
     # --- the end ----------------------------------------------------------------------------------------------------------
 
@@ -283,7 +291,7 @@ class Connection(Outbound):
         if self.phase == OPEN or not answer:
             self.close(verdict, reason, reset=True)
             return
-        self.server.report("connect", self.asked, (verdict, reason))
+        self.server.report(self.event, self.asked, (verdict, reason))
         self._forget_upstream()
         try:
             self.client.send(answer)
@@ -334,7 +342,7 @@ class Connection(Outbound):
             return
         self.phase = CLOSED
         if verdict:
-            self.server.report("connect", self.asked, (verdict, reason))
+            self.server.report(self.event, self.asked, (verdict, reason))
         self._done()
         self._pending.clear()
         self._held = self.server.account(self._held, 0)

@@ -35,12 +35,14 @@ LONGEST = 65536  # bytes of what is kept, and of a file that is read
 NOTHING = "the hosts of `@{0}` are not known: {0} is not set up on this machine"
 
 
-def expand(entries: Iterable[str], host: Host | None) -> tuple[str, ...]:
-    """The entries with every group replaced by its hosts, each once. Raises ConfigError."""
-    found: dict[str, None] = {}
+def expand(entries: Iterable[str], host: Host | None) -> dict[str, str]:
+    """The entries with every group replaced by its hosts, each once, and as what each was written. Raises ConfigError."""
+    found: dict[str, str] = {}
     for entry in entries:
-        found.update(dict.fromkeys(group(entry[1:], host) if entry.startswith("@") else (entry,)))
-    return tuple(found)
+        for one in group(entry[1:], host) if entry.startswith("@") else (entry,):
+            if one == entry or one not in found:  # who names it himself goes before a group that has it too
+                found[one] = entry
+    return found
 
 
 def group(name: str, host: Host | None) -> tuple[str, ...]:

@@ -24,7 +24,8 @@ TTL = 60  # seconds that an answer may be remembered in the box
 
 @frozen
 class Listener:
-    """A socket to make in the box: `kind` "tcp" or "udp". An address "0.0.0.0" is all of IPv4; the /16 and what else is local."""
+    """A socket to make in the box: `kind` "tcp", "udp", or "out" for one that connects and listens to nothing. An address "0.0.0.0"
+    is all of IPv4; the /16 and what else is local."""
 
     address: str
     port: int
@@ -57,6 +58,11 @@ class Names:
             self._address[name] = where
             self._name[where] = name
         return where
+
+    def keep(self, name: str) -> str:
+        """The address of a name that is on the list from now on, never to be another's. "" when there is no room."""
+        self._lent.pop(name, None)
+        return self._address.get(name) or self._give(name, self._fresh())
 
     def address(self, name: str, now: float) -> str:
         """Where a normal name that may be resolved is found, "" when there is no room for another one."""

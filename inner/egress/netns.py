@@ -32,14 +32,24 @@ BATCH = 128  # descriptors in one message: the kernel takes 253 (unix(7), SCM_MA
 BACKLOG = 1024
 
 
-def make(child_pid: int, wanted: Sequence[Listener], addresses: Sequence[str]) -> list[_socket.socket | None]:
+def of(child_pid: int) -> int:
+    """A descriptor of the network namespace of a box, by its first process: it means no other one when the process has ended.
+    Raises RunError."""
+    try:
+        return os.open(f"/proc/{child_pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as problem:
+        raise RunError(f"cannot make the network of the box: {problem.strerror}", hint="inner doctor") from None
+
+
+def make(space: int, wanted: Sequence[Listener], addresses: Sequence[str] = (), init: int = 0) -> list[_socket.socket | None]:
     """One socket per listener, in that order; None for an IPv6 one where the box has no IPv6. `addresses` become local in the
-    box. Raises RunError. To be called while the box waits, by a process without other threads."""
+    box, whose network namespace is `space` (`of`). `init`: its first process, while it may not have come that far. Raises RunError.
+    """
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
     pid = os.fork()
     if pid == 0:
         ours.close()
-        _inside(theirs, child_pid, wanted, addresses)
+        _inside(theirs, space, wanted, addresses, init)
     theirs.close()
     try:
         return _receive(ours, wanted)
@@ -85,11 +95,11 @@ def _kind(one: Listener) -> tuple[int, int]:
 # --- in the box's network namespace ----------------------------------------------------------------------------------------
 
 
-def _inside(out: _socket.socket, child_pid: int, wanted: Sequence[Listener], addresses: Sequence[str]) -> NoReturn:
+def _inside(out: _socket.socket, space: int, wanted: Sequence[Listener], addresses: Sequence[str], init: int) -> NoReturn:
     try:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
-        _join(child_pid)
-        _wait_for_loopback(child_pid)
+        _join(space)
+        _wait_for_loopback(init)
         for name in addresses:
             _add(address.packed(name))
         batch: list[tuple[int, _socket.socket]] = []
@@ -111,9 +121,8 @@ def _inside(out: _socket.socket, child_pid: int, wanted: Sequence[Listener], add
             os._exit(1)
 
 
-def _join(child_pid: int) -> None:
+def _join(net: int) -> None:
     """The user namespace that owns the box's network comes first: its capabilities are what the second step needs."""
-    net = os.open(f"/proc/{child_pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     here = os.stat("/proc/self/ns/net")
     there = os.fstat(net)
     if (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino):
@@ -124,14 +133,13 @@ def _join(child_pid: int) -> None:
         kernel.setns(user, kernel.CLONE_NEWUSER)
     kernel.setns(net, kernel.CLONE_NEWNET)
     os.close(user)
-    os.close(net)
 
 
-def _wait_for_loopback(child_pid: int) -> None:
+def _wait_for_loopback(init: int) -> None:
     """The child is reported first by bubblewrap and `lo` brought up later. What is bound before that loses its answers."""
     until = time.monotonic() + PATIENCE
     while not kernel.loopback_is_up():
-        if time.monotonic() > until or not os.path.exists(f"/proc/{child_pid}"):
+        if time.monotonic() > until or (init and not os.path.exists(f"/proc/{init}")):
             raise RunError("the loopback interface of the box did not come up")
         time.sleep(LOOK)
 
@@ -150,6 +158,8 @@ def _listen(one: Listener) -> _socket.socket | None:
         sock = _socket.socket(family, kind | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
         if family == _socket.AF_INET6:
             sock.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, 1)
+        if one.kind == "out":
+            return sock
         sock.bind((one.address, one.port))
     except OSError as problem:
         if family == _socket.AF_INET6 and problem.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):

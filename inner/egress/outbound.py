@@ -89,6 +89,10 @@ class Outbound:
         self._addresses = usable
         self._dial()
 
+    def _socket(self, family: int) -> _socket.socket:
+        """One to dial with."""
+        return _socket.socket(family, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
+
     def _dial(self) -> None:
         """Tries the next address. Exactly the bytes that were checked are dialled."""
         assert self.target is not None  # noqa: S101 - resolved
@@ -97,7 +101,7 @@ class Outbound:
             raw = self._addresses.pop(0)
             family = _socket.AF_INET if len(raw) == 4 else _socket.AF_INET6
             try:
-                sock = _socket.socket(family, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
+                sock = self._socket(family)
                 code = sock.connect_ex((address.text(raw), self._port()))
             except OSError as error:
                 problem = error.strerror or "cannot connect"

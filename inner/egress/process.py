@@ -37,10 +37,12 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGT
 class Task:
     """What it was forked for."""
 
-    rules: Rules
+    rules: Rules | None  # None: the box has no way out, only ports that are published
     event_fd: int = -1
     credentials: Mapping[str, Credential] = {}
     host: Host | None = None
+    folder: str = ""  # where the user's decisions are taken while the box runs, "" for nowhere
+    published: tuple[tuple[_socket.socket, int], ...] = ()  # listeners of the host, and the port of the box that each leads to
 
 
 def become(control: _socket.socket, parent: int, task: Task) -> NoReturn:
@@ -48,7 +50,7 @@ def become(control: _socket.socket, parent: int, task: Task) -> NoReturn:
     status = 1
     asked = False
     try:
-        event_fd = _alone(parent, control.fileno(), task.event_fd)
+        event_fd = _alone(parent, (control.fileno(), *(sock.fileno() for sock, _ in task.published)), task.event_fd)
         serve = _prepare(task, event_fd)
         message = control.recv(64)
         asked = True
@@ -72,8 +74,8 @@ def _tell(control: _socket.socket, message: str, hint: str, *, wait: bool) -> No
         pass
 
 
-def _alone(parent: int, control: int, event_fd: int) -> int:
-    """Cuts what ties it to its parent. Returns the descriptor of the record."""
+def _alone(parent: int, needed: tuple[int, ...], event_fd: int) -> int:
+    """Cuts what ties it to its parent, but for the descriptors that it needs. Returns that of the record."""
     _signal.set_wakeup_fd(-1)
     for name in SIGNALS:
         _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
@@ -89,7 +91,7 @@ def _alone(parent: int, control: int, event_fd: int) -> int:
         os.dup2(null, fd)
     for name in os.listdir("/proc/self/fd"):
         fd = int(name)
-        if fd > 2 and fd not in (control, event_fd):
+        if fd > 2 and fd not in (*needed, event_fd):
             os.closerange(fd, fd + 1)  # that of the listing is closed already: no error for it
     if os.getppid() != parent:
         os._exit(1)
@@ -100,11 +102,17 @@ def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]
     """All that takes time, can fail and does not need the box."""
     from inner.egress import netns
     from inner.egress.names import Names, extra, listeners
+    from inner.egress.rules import Rules
 
     kernel.load()
-    names = Names(task.rules)
-    wanted = listeners(task.rules, names)
-    secrets = None
+    rules = task.rules or Rules()
+    names = Names(rules)
+    wanted = listeners(rules, names) if task.rules else ()
+    secrets = asked = None
+    if task.rules and task.folder:
+        from inner.egress.control import listening
+
+        asked = listening(task.folder)
     if task.credentials:
         from inner.egress.inject import load
 
@@ -112,11 +120,12 @@ def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]
         secrets = load(task.credentials, task.host)
 
     def serve(child_pid: int, control: _socket.socket) -> None:
-        sockets = netns.make(child_pid, wanted, extra(task.rules))
+        space = netns.of(child_pid)
+        sockets = netns.make(space, wanted, extra(rules), child_pid)
         # From here on the kernel accepts for us: the command of the box starts while we make ourselves ready.
         control.send(b"ready")
         _give_up(len(sockets))
-        if _was_short(control, sockets):
+        if _was_short(control, (*sockets, *(sock for sock, _ in task.published), asked)):
             return
         from inner.egress import resolve
         from inner.egress.record import Record
@@ -129,6 +138,14 @@ def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]
         for one, sock in zip(wanted, sockets, strict=True):
             if sock is not None:
                 server.listen(sock, one.kind)
+        if asked is not None:
+            from inner.egress.control import Control
+
+            Control(server, asked, space, wanted)
+        for sock, port in task.published:
+            from inner.egress.publish import publish
+
+            publish(server, sock, port, space)
         control.setblocking(False)
         server.watch_control(control.fileno(), lambda: _command(control, server.stop))
         server.run()

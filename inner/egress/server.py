@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from inner.egress.names import Names
     from inner.egress.record import Done, Record
     from inner.egress.resolve import Resolver
+    from inner.egress.rules import Rules
 else:
     import _socket
 
@@ -147,14 +148,14 @@ class Server:
         """Calls `call` whenever `fd` has something to say."""
         self._watch(fd, IN, lambda _: call())
 
-    def listen(self, sock: _socket.socket, kind: str) -> None:
-        """Serves a listening socket of the box."""
+    def listen(self, sock: _socket.socket, kind: str, begin: Callable[[_socket.socket], None] | None = None) -> None:
+        """Serves a listening socket of the box; or one of the host's, whose clients are given to `begin`."""
         sock.setblocking(False)
         if kind == "udp":
             self.watch(sock, IN, lambda _: self._datagrams(sock))
         else:
             self._listeners.append(sock)
-            self.watch(sock, IN, lambda _: self._accept(sock))
+            self.watch(sock, IN, lambda _: self._accept(sock, begin or self._begin))
 
     # --- the loop ---------------------------------------------------------------------------------------------------------
 
@@ -192,7 +193,7 @@ class Server:
 
     # --- connections ------------------------------------------------------------------------------------------------------
 
-    def _accept(self, listener: _socket.socket) -> None:
+    def _accept(self, listener: _socket.socket, begin: Callable[[_socket.socket], None]) -> None:
         for _ in range(ACCEPTS):
             if len(self._connections) >= self.limit and not self._make_room():
                 self._pause(True)
@@ -209,7 +210,7 @@ class Server:
                 return
             sock = _socket.socket(listener.family, _socket.SOCK_STREAM, 0, fd)
             sock.setblocking(False)
-            self._begin(sock)
+            begin(sock)
 
     def _make_room(self) -> bool:
         """Sends away who has been silent longest. False when everybody is at work."""
@@ -233,7 +234,7 @@ class Server:
                 sock.close()
             return
         if (where, port) == (RESOLVER, PROXY_PORT):
-            self._connect(Connection(self, sock, ("", 0), None, Proxy(self.rules)))
+            self.connect(Connection(self, sock, ("", 0), None, Proxy(self.rules)))
             return
         host = self.names.meant(where)
         verdict = self.rules.decide(host or where, port)
@@ -247,13 +248,21 @@ class Server:
         if headers and self.rules.decide(host, HTTPS).allow:
             from inner.egress.inject import Injected
 
-            self._connect(Injected(self, sock, (host, port), target, Plain(target, add=headers)))
+            self.connect(Injected(self, sock, (host, port), target, Plain(target, add=headers)))
         else:
-            self._connect(Connection(self, sock, (host, port), target, gate(target)))
+            self.connect(Connection(self, sock, (host, port), target, gate(target)))
 
-    def _connect(self, connection: Connection) -> None:
+    def connect(self, connection: Connection) -> None:
+        """Begins a connection whose client has been accepted."""
         self._connections[connection] = None
         connection.begin()
+
+    def judge(self, rules: Rules) -> None:
+        """From now on these are the rules, also for connections that there are."""
+        self.rules = self.names.rules = rules
+        self._refused.clear()
+        for connection in list(self._connections):
+            connection.recall()
 
     def ended(self, connection: Connection) -> None:
         """A connection is closed."""

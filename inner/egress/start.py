@@ -8,11 +8,11 @@ bubblewrap holds the command back (`--block-fd`); `close` ends it. Only light im
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 
 from inner.egress.names import PROXY_PORT
-from inner.egress.rules import rules
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING
 from inner.plan.network import RESOLVER
@@ -63,6 +63,18 @@ class Egress:
         text, _, hint = message[1:].decode("utf-8", "replace").partition("\0")
         raise RunError(text or "the network process has ended", hint=hint)
 
+    def ended(self) -> str:
+        """Why it ended before it was asked to, when `fd` is readable; "" while it lives."""
+        poll = select.poll()
+        poll.register(self.fd, select.POLLIN)
+        if not self.pid or not poll.poll(0):
+            return ""
+        try:
+            message = self._control.recv(4096, _socket.MSG_DONTWAIT)
+        except OSError:
+            message = b""
+        return message[1:].partition(b"\0")[0].decode("utf-8", "replace") or "it was killed"
+
     def close(self) -> None:
         """Ends it, when it has written its last lines. Twice is once."""
         if self.pid:
@@ -89,16 +101,17 @@ def prepare(
     credentials: Mapping[str, Credential] | None = None,
     origins: Mapping[str, Origin] | None = None,
     event_fd: int = -1,
+    folder: str = "",
 ) -> Egress:
     """Forks the egress process. `host` answers for groups (`@pip`) and credentials; `event_fd` gets the record (`record`), and is
-    left to the caller to close. Must be called by the main thread of a process with no other: the fork copies only that one, and
-    the process ends with the thread that made it (prctl(2), PR_SET_PDEATHSIG). Raises ConfigError."""
-    allow, deny = network.allow, network.deny
-    if any(text.startswith("@") for text in (*allow, *deny)):
-        from inner.egress.groups import expand
+    left to the caller to close; in `folder` it is asked for hosts while the box runs (`approvals`). Must be called by the main thread of a process with no other: the fork copies only that one, and
+    the process ends with the thread that made it (prctl(2), PR_SET_PDEATHSIG). Raises ConfigError, RunError."""
+    wanted = None
+    if network.mode == "allowlist":
+        from inner.egress.listing import rules_of
 
-        allow, deny = expand(allow, host), expand(deny, host)
-    wanted = rules(allow, deny, origins)
+        wanted = rules_of(network, host, origins)
+    published = [(_published(outside), inside) for outside, inside in network.publish]
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
     parent = os.getpid()
     pid = os.fork()
@@ -106,9 +119,29 @@ def prepare(
         ours.close()
         from inner.egress.process import Task, become
 
-        become(theirs, parent, Task(wanted, event_fd, credentials or {}, host))
+        become(theirs, parent, Task(wanted, event_fd, credentials or {}, host, folder, tuple(published)))
     theirs.close()
+    for listener, _ in published:
+        listener.close()
     return Egress(pid, ours)
+
+
+def _published(port: int) -> _socket.socket:
+    """A listener on this machine's own loopback, and nowhere else. A run that has the port keeps it to its end."""
+    listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    try:
+        listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)  # not those that have just ended
+        listener.bind(("127.0.0.1", port))
+        listener.listen(128)
+    except OSError as problem:
+        listener.close()
+        why = {errno.EADDRINUSE: "it is in use", errno.EACCES: "ports below 1024 are root's"}
+        free = port + 1 if problem.errno == errno.EADDRINUSE and port < 65535 else 8080
+        raise RunError(
+            f"cannot publish at port {port} of 127.0.0.1: {why.get(problem.errno or 0, problem.strerror)}",
+            hint=f"`--publish {free}:{port}`",
+        ) from None
+    return listener
 
 
 def start(

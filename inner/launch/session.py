@@ -11,13 +11,11 @@ import os
 
 from inner import bwrap, seccomp
 from inner.frozen import TYPE_CHECKING, replace
-from inner.launch import copies, guarding, limits, rundir, scaffold, supervisor, syscall, tree
+from inner.launch import copies, guarding, limits, network, rundir, scaffold, supervisor, syscall, tree
 from inner.launch.account import Account
 from inner.launch.limits import Held
 from inner.launch.undo import Undo
 from inner.records import write
-
-MOST_RECORDED = 64 << 20  # bytes: a box that asks for names all day must not fill the disk with its record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +65,7 @@ def run(
         guard.begin()
         scaffold.note(folder, plan.scaffolding)
         undo.later(scaffold.remove, folder)
-        network = _network(plan, profile, host, account.record.fd, undo)
+        reached = network.of(plan, profile, host, account.record, folder, undo)
         held = Held(plan, host.env, folder)
         undo.later(held.close)
         held.prepare()
@@ -78,8 +76,8 @@ def run(
             if limited is not None:
                 limited(found)
             account.started(pid)
-            if network is not None:
-                network(pid)
+            if reached is not None:
+                reached.attach(pid)
 
         outcome = supervisor.run(
             features.path,
@@ -92,8 +90,11 @@ def run(
             enter=enter,
             stdio=stdio,
             on_started=started,
+            beside=reached.beside if reached is not None else None,
             log=account.log,
         )
+        if reached is not None:
+            reached.tell(warn)
         used = held.usage()
         outcome = replace(outcome, memory=used.memory, processes=used.processes, oom=used.oom)
         guard.end()
@@ -116,15 +117,3 @@ def recover(folder: str, warn: Callable[[str], None]) -> None:
 
         login.give_back(folder)
     guarding.recover(folder, warn)
-
-
-def _network(plan: Plan, profile: Profile, host: Host, record: int, undo: Undo) -> Callable[[int], object] | None:
-    """With an allowlist: the egress process, and what gives the box its network before it runs anything. `record` gets its events."""
-    if plan.network.mode != "allowlist":
-        return None
-    from inner.egress.start import prepare
-
-    egress = prepare(plan.network, host, credentials=profile.credentials, origins=profile.origins, event_fd=record)
-    undo.later(egress.close)
-    syscall.bound_files(egress.pid, MOST_RECORDED)
-    return egress.attach

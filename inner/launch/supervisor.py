@@ -48,6 +48,7 @@ def run(
     on_started: Callable[[int], object] | None = None,
     enter: Callable[[], None] | None = None,
     given: Mapping[str, int] | None = None,
+    beside: tuple[int, Callable[[], object]] | None = None,
     log: int = -1,
     stdio: tuple[int, int, int] = (0, 1, 2),
     starter: Callable[..., Start] = Start,
@@ -58,13 +59,14 @@ def run(
     `timeout`, `grace`: seconds, 0 for no limit. `on_started(pid)` is called with the host's number of pid 1 of the box, before
     anything in the box runs (`--block-fd`); an error it raises ends the run. `enter` is called in the process that becomes
     bubblewrap, before it does. `given`: descriptors for the words that name one;
-    `status` and `block` are ours. `log`: a descriptor that gets every byte of output, as it was written. `starter` makes the start, when it is
+    `status` and `block` are ours. `beside`: a descriptor, and what is called once when it can be read while the command runs. `log`: a descriptor that gets every byte of output, as it was written. `starter` makes the start, when it is
     not bubblewrap that starts. Raises RunError when bubblewrap cannot be started at all.
     """
     began = time.monotonic()
     fds.standard()
     made = fds.Descriptors()
     supervisor = Supervisor(made, grace)
+    supervisor.beside = beside
     try:
         supervisor.streams = Streams(made, log=log, clipboard=clipboard, held=supervisor.unseen)
         supervisor.streams.connect(stdio, private=terminal == "private", typed=supervisor.typed)
@@ -111,6 +113,7 @@ class Supervisor:
         self.ended_by = 0
         self.interrupted = self.kill_at = self.look_at = 0.0
         self.others: set[int] = set()  # children of ours that are not of the box
+        self.beside: tuple[int, Callable[[], object]] | None = None
 
     def begin(self, start: Start) -> None:
         """Forks."""
@@ -159,6 +162,9 @@ class Supervisor:
     def _turn(self, seconds: float | None) -> None:
         """Waits for one thing at least, and does everything that can be done."""
         wanted = {fd: select.POLLIN for fd in (self.status, self.report, self.signals.fd if self.signals else -1) if fd >= 0}
+        beside = self.beside if self.init is not None and self.start.gate < 0 else None  # before that, whoever gates asks it
+        if beside is not None:
+            wanted[beside[0]] = select.POLLIN
         turns: list[tuple[int, int, Pump]] = []
         terminal = self.streams.terminal
         if terminal is not None and terminal.behind:
@@ -183,6 +189,9 @@ class Supervisor:
         for fd, events in wanted.items():
             poll.register(fd, events)
         found = dict(poll.poll(None if seconds is None else max(0, seconds * 1000)))
+        if beside is not None and beside[0] in found:
+            self.beside = None
+            beside[1]()
         if self.status in found:
             self._read_status()
         for fd, events, pump in turns:

@@ -20,7 +20,8 @@ from inner.plan.environment import environment
 from inner.plan.guard import guard
 from inner.plan.hide import Secrets
 from inner.plan.identity import git
-from inner.plan.model import MIB, Bind, Copy, Data, Namespaces, Network, Overlay, Plan, Private, Tmpfs
+from inner.plan.model import MIB, Bind, Copy, Data, Namespaces, Overlay, Plan, Private, Tmpfs
+from inner.plan.network import network
 from inner.plan.output import REQUIRE, output_log
 from inner.plan.project import refuse_writable, workdir
 from inner.plan.review import kept_apart
@@ -54,7 +55,7 @@ class Box:
         self.copies: list[Copy] = []
         self.agents: list[Agent] = []
         self.private: list[Private] = []
-        self.hosts: list[tuple[str, str]] = []  # those that agents need
+        self.hosts: list[tuple[str, str]] = []  # those that agents and credentials need, and whose they are
         self.notices: list[str] = list(profile.notices)
         self.home = realpath(host, host.home)
         self.uid, self.gid = (ROOT_BECOMES, ROOT_BECOMES) if host.uid == 0 else (host.uid, host.gid)
@@ -147,11 +148,11 @@ def build(
     if box.sandbox.seccomp == "off":
         origin = box.profile.origin("sandbox.seccomp")
         box.notices.append(f"system calls are not filtered: the kernel answers all that this box asks of it ({origin})")
-    hosts = (*box.sandbox.network_allow, *(host for host, _ in box.hosts))
+    reached = network(box)
     told = contract(
         mounts.order(box.mounts),
         profile,
-        hosts=hosts,
+        hosts=reached.allow,
         project=box.project,
         home=box.home,
         run_dir=box.run_dir,
@@ -175,12 +176,7 @@ def build(
             net=box.sandbox.network_mode != "full",
             nested_user="nested-user-ns" in box.sandbox.allow,
         ),
-        network=Network(
-            box.sandbox.network_mode,
-            hosts,
-            box.sandbox.network_deny,
-            tuple(box.hosts),
-        ),
+        network=reached,
         seccomp=box.sandbox.seccomp,
         limits=box.sandbox.limits,
         terminal="private" if private else "none",

@@ -146,7 +146,10 @@ class Network:
     mode: str = "off"
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
-    brought: tuple[tuple[str, str], ...] = ()  # entries of `allow` that no profile has, and who brought them: `agent claude`
+    brought: tuple[
+        tuple[str, str], ...
+    ] = ()  # entries of `allow` that no list has, and who brought them: `agent claude`, `credential api`
+    publish: tuple[tuple[int, int], ...] = ()  # a port of the host's loopback, and the port in the box that answers there
 
 
 @frozen

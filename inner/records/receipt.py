@@ -6,6 +6,7 @@ Pure: events in, lines out. Text that came from outside is not escaped here but 
 from __future__ import annotations
 
 from inner.frozen import TYPE_CHECKING
+from inner.records.denied import denied, offer
 
 if TYPE_CHECKING:
     from typing import Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from inner.records.read import Run
 
 MOST_LINES = 12  # of one kind
+MOST_OFFERED = 5  # hosts
 
 
 def why(run: Run) -> str:
@@ -153,9 +155,11 @@ def _network(run: Run) -> list[tuple[str, str]]:
             often = f", {times} times" if times > 1 else ""
             text = f"{host}{often}" if verdict == "allow" else f"{host}: {reason[host]}{often}"
             rows.append((label if at == 0 else "", text))
-    denied = next(iter(contacted["deny"][0]), "")
-    if denied:
-        rows.append(("", f"to allow it: `inner run --allow-host {denied.removesuffix(':443')}`"))
+    line, _ = offer(denied(run)[:MOST_OFFERED])
+    if line:
+        rows.append(("", f"to allow: `{line}`"))
+    if run.first("network"):
+        rows.append(("network", f"ended before the box did: {run.first('network').get('reason', '')}"))
     return rows
 
 

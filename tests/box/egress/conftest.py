@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from program import INNER
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -56,7 +57,9 @@ class World:
              "/bin/sh", "-c", SETUP, "sh", str(folder), sys.executable, str(HERE / "world.py")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env,
         )  # fmt: skip
-        assert self._answer() == "ready"
+        self.pid = self._answer()
+        self.home, self.project = folder / "home", folder / "home/project"
+        self.project.mkdir(parents=True)
 
     def _answer(self):
         line = self._process.stdout.readline()
@@ -80,6 +83,29 @@ class World:
         done = self.box(["/usr/bin/python3", "-I", "-c", PRELUDE + code], allow, deny, **more)
         assert done["status"] == 0, done
         return done
+
+    def inner(self, *words, env=None, cwd=None, timeout=60):
+        """`inner WORDS...` in that world, outside of any box: status, out, err."""
+        outside = {"PYTHONPATH": "", "HOME": str(self.home), "SSL_CERT_FILE": str(self.folder / "ca.pem"), **(env or {})}
+        return self._ask(box={"argv": [*INNER, *words], "open": True, "outside": outside, "cwd": str(cwd or self.project),
+                              "timeout": timeout})  # fmt: skip
+
+    def program(self, *words, env=None, cwd=None):
+        """The same as a process that lives on, joined to that world: `subprocess.Popen`."""
+        outside = {**os.environ, "HOME": str(self.home), "SSL_CERT_FILE": str(self.folder / "ca.pem"), **(env or {})}
+        return subprocess.Popen(
+            ["nsenter", "--preserve-credentials", "--user", "--net", "--mount", f"--target={self.pid}",
+             "/bin/sh", "-c", 'cd "$0" && exec "$@"', str(cwd or self.project), *words], env=outside,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def profile(self, name, text):
+        """A profile of the user of that world."""
+        path = self.home / f".config/inner/profiles/{name}.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'schema_version = "1"\n{text}')
+        path.chmod(0o644)
+        return path
 
     def seen(self):
         return self._ask(seen=True)

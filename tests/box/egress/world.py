@@ -136,7 +136,7 @@ def run(asked: dict) -> object:
     argv = asked["argv"] if asked.get("open") else [sys.executable, f"{HERE}/inside.py", json.dumps(asked)]
     done = subprocess.run(
         argv, capture_output=True, timeout=asked.get("timeout", 60) + 20, check=False, stdin=subprocess.DEVNULL,
-        env={**os.environ, **asked.get("outside", {})},
+        env={**os.environ, **asked.get("outside", {})}, cwd=asked.get("cwd"),
     )  # fmt: skip
     out, err = (text.decode("utf-8", "replace") for text in (done.stdout, done.stderr))
     if asked.get("open"):
@@ -159,7 +159,7 @@ def main(folder: str) -> None:
     serve(GOOD, 9001, source)
     serve(GOOD, 9002, sink)
     serve(GOOD, 9003, early)
-    print(json.dumps("ready"), flush=True)
+    print(json.dumps(os.getpid()), flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
         if "hosts" in asked:

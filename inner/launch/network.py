@@ -1,0 +1,56 @@
+"""The network of one run: the egress process before the box, its listeners when the box is there, and a word if it ends too early."""
+
+from __future__ import annotations
+
+from inner.frozen import TYPE_CHECKING
+from inner.launch import syscall
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inner.egress.start import Egress
+    from inner.host import Host
+    from inner.launch.undo import Undo
+    from inner.plan.model import Plan
+    from inner.profile.model import Profile
+    from inner.records.write import Record
+
+MOST_RECORDED = 64 << 20  # bytes: a box that asks for names all day must not fill the disk with its record
+
+
+class Network:
+    """What `of` gives. A box whose egress process has ended reaches nothing more: its listeners are gone with it."""
+
+    def __init__(self, egress: Egress, record: Record, mode: str) -> None:
+        self.attach = egress.attach
+        self.beside = (egress.fd, self.look)
+        self._egress, self._record, self._mode = egress, record, mode
+        self._why = ""
+
+    def look(self) -> None:
+        """It has ended, if it has."""
+        if not self._why:
+            self._why = self._egress.ended()
+            if self._why:
+                self._record.write("network", verdict="fail", reason=self._why)
+
+    def tell(self, warn: Callable[[str], None]) -> None:
+        """To be called when the box has ended, before the egress process is."""
+        self.look()
+        if self._why:
+            lost = "the box reached no host" if self._mode == "allowlist" else "nothing that it published was reached"
+            warn(f"the network of this run ended before it: {self._why}; from then on {lost}")
+
+
+def of(plan: Plan, profile: Profile, host: Host, record: Record, folder: str, undo: Undo) -> Network | None:
+    """The network of a plan, None where bubblewrap alone makes it. Raises ConfigError, RunError."""
+    network = plan.network
+    if network.mode != "allowlist" and not network.publish:
+        return None
+    from inner.egress.start import prepare
+
+    credentials = profile.credentials if network.mode == "allowlist" else {}
+    egress = prepare(network, host, credentials=credentials, origins=profile.origins, event_fd=record.fd, folder=folder)
+    undo.later(egress.close)
+    syscall.bound_files(egress.pid, MOST_RECORDED)
+    return Network(egress, record, network.mode)
