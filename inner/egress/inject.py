@@ -54,13 +54,27 @@ def load(credentials: Mapping[str, Credential], host: Host | None) -> Secrets:
         field = one.header.lower().encode("ascii", "replace")
         if field in NEVER:
             raise ConfigError(f"the credential `{name}` cannot be the header `{one.header}`", hint='header = "authorization"')
-        if "{secret}" not in one.format or not one.format.isascii() or not one.format.isprintable():
-            raise ConfigError(f"the format of the credential `{name}` has no place for it", hint='format = "Bearer {secret}"')
-        value = one.format.replace("{secret}", secret(one.source, host))
+        value = _value(name, one.format, secret(one.source, host))
         found.append((Rules([_host(text) for text in one.hosts]), (field, value.encode("ascii"))))
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return Secrets(found, context)
+
+
+def _value(name: str, form: str, found: str) -> str:
+    """The secret in its format: `{secret}` is itself, `{basic:USER}` user and secret as HTTP Basic has them (RFC 7617)."""
+    before, basic, rest = form.partition("{basic:")
+    user, closed, after = rest.partition("}")
+    if not form.isascii() or not form.isprintable() or ("{secret}" not in form and not closed) or ":" in user:
+        raise ConfigError(
+            f"the format of the credential `{name}` has no place for it",
+            hint='format = "Bearer {secret}", or "Basic {basic:USER}"',
+        )
+    if basic and closed:
+        from binascii import b2a_base64
+
+        form = before + b2a_base64(f"{user}:{found}".encode(), newline=False).decode() + after
+    return form.replace("{secret}", found)
 
 
 def _host(text: str) -> Entry:

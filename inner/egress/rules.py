@@ -110,6 +110,9 @@ def parse(text: str, origin: Origin = INNER, *, deny: bool = False) -> Entry:
     """Reads one entry. Raises ConfigError; a group is none, `groups.expand` comes first."""
     if text.startswith("@"):
         raise _bad(text, "is a group of hosts that nobody knows", "@pip, @npm, @cargo, @go, @maven, @apt or @github", origin)
+    scheme, found, rest = text.partition("://")
+    if found:
+        raise _bad(text, "is not a host", rest.partition("/")[0].rpartition("@")[2] or scheme, origin)
     lan = text.startswith(LAN)
     host, written = _split(text.removeprefix(LAN))
     port = 0
@@ -127,9 +130,7 @@ def parse(text: str, origin: Origin = INNER, *, deny: bool = False) -> Entry:
         raise _bad(text, "is not a pattern of names", hint, origin)
     name = normal_host(_ascii(host))
     if not name:
-        url = host.partition("://")[2]
-        hint = url.partition("/")[0] or "`example.org`, `example.org:22`, `*.example.org`"
-        raise _bad(text, "is not a host", hint, origin)
+        raise _bad(text, "is not a host", "`example.org`, `example.org:22`, `*.example.org`", origin)
     raw = address.packed(name)
     if name == "localhost" or name in LOOPBACK:
         if not port and not deny:

@@ -9,7 +9,7 @@ from inner.plan.model import Variable
 from inner.profile.model import INNER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from inner.host import Host
     from inner.profile.model import Origin, Profile
@@ -72,6 +72,9 @@ def environment(
             notices.append(f"`{name}` is passed as `{origin}` asks: programs in the box run or load what it names")
         if name in host.env:
             chosen[name] = Variable(name, None, origin)
+    for name, credential in _withheld(profile):
+        if chosen.pop(name, None) is not None and name in profile.env.passthrough and name not in {one.name for one in extra}:
+            notices.append(f"`{name}` is not passed: the credential `{credential}` is read from it, and does not enter the box")
     _locale(host, chosen)
     _terminal(host, chosen)
     for variable in extra:
@@ -86,6 +89,13 @@ def environment(
     for name, value in own:
         chosen[name] = Variable(name, value)
     return tuple(chosen.values()), tuple(notices)
+
+
+def _withheld(profile: Profile) -> Iterator[tuple[str, str]]:
+    """Variables that hold what is put on requests outside, and the credential of each."""
+    for name, credential in profile.credentials.items():
+        if credential.source.startswith("env:"):
+            yield credential.source[4:], name
 
 
 def _is_name(name: str) -> bool:

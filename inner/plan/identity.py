@@ -62,7 +62,7 @@ def git(profile: Profile, host: Host, *, project: str, mounts: Sequence[Mount], 
     overrides = [
         _override(name, value, str(profile.origin(f"git.overrides.{name}"))) for name, value in profile.git.overrides.items()
     ]
-    content = gitconfig.render([*entries, *overrides])
+    content = gitconfig.render([*_moved(profile), *entries, *overrides])
 
     shown = any(isinstance(mount, Bind) and mount.dest == "/" for mount in mounts)
     place = ELSEWHERE if shown and getattr(host.lstat(SYSTEM), "kind", "") != "file" else SYSTEM
@@ -86,6 +86,13 @@ def git(profile: Profile, host: Host, *, project: str, mounts: Sequence[Mount], 
     for number, (key, value) in enumerate(forced):
         variables += [Variable(f"GIT_CONFIG_KEY_{number}", key), Variable(f"GIT_CONFIG_VALUE_{number}", value)]
     return Git(tuple(made), tuple(variables), tuple(found.notices))
+
+
+def _moved(profile: Profile) -> Iterator[Entry]:
+    """Where a credential is put on requests outside, git goes by the plain address, like every other program."""
+    for host in dict.fromkeys(host.removesuffix(":443") for one in profile.credentials.values() for host in one.hosts):
+        if not host.startswith("*."):  # git knows no patterns here
+            yield Entry("url", f"http://{host}/", "insteadof", f"https://{host}/")
 
 
 class _Configuration:

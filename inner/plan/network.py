@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from inner.errors import ConfigError, UsageError
 from inner.frozen import TYPE_CHECKING
-from inner.plan.model import Network
+from inner.plan.model import Bind, Network, Overlay
 
 if TYPE_CHECKING:
     from inner.plan.build import Box
@@ -25,6 +25,7 @@ def network(box: Box) -> Network:
     credential would be of no use otherwise, and the line that names it is the user's. UsageError, ConfigError."""
     mode = box.sandbox.network_mode
     _credentials(box, mode)
+    _refuse_shown(box)
     known = {*box.sandbox.network_allow, *(host for host, _ in box.hosts)}
     for name, credential in box.profile.credentials.items():
         for entry in credential.hosts:
@@ -49,6 +50,32 @@ def _credentials(box: Box, mode: str) -> None:
         where=str(origin) if origin.file else "",
         hint=f"leave out `{flag}`" if origin.source == "flag" else '`network_mode = "allowlist"` under `[sandbox]`',
     )
+
+
+def _refuse_shown(box: Box) -> None:
+    """A secret that is read from a file must not lie where the box sees it."""
+    files = {name: one.source[5:] for name, one in box.profile.credentials.items() if one.source.startswith("file:")}
+    if not files:
+        return
+    from inner.host import realpath
+    from inner.paths import covers, normal
+    from inner.plan import mounts
+
+    ordered = mounts.order(box.mounts)
+    table = mounts.MountTable(ordered, box.host)
+    for name, path in files.items():
+        real = realpath(box.host, box.host.home + path[1:] if path.startswith("~/") else path)
+        for mount in ordered:
+            if not isinstance(mount, (Bind, Overlay)) or not covers(mount.src, real):
+                continue
+            place = normal(f"{mount.dest}/{real[len(mount.src.rstrip('/')) :]}")
+            seen = table.at(place)
+            if seen.host == real and not seen.hidden:
+                raise ConfigError(
+                    f"the credential `{name}` is read from `{path}`, which the box sees at `{place}`",
+                    where=str(box.profile.origin(f"credentials.{name}")),
+                    hint="move the file to where no mount shows it, such as `~/.config/inner`",
+                )
 
 
 def published(texts: tuple[str, ...], mode: str) -> tuple[tuple[int, int], ...]:

@@ -90,13 +90,13 @@ class World:
         return self._ask(box={"argv": [*INNER, *words], "open": True, "outside": outside, "cwd": str(cwd or self.project),
                               "timeout": timeout})  # fmt: skip
 
-    def program(self, *words, env=None, cwd=None):
+    def program(self, *words, env=None, cwd=None, **popen):
         """The same as a process that lives on, joined to that world: `subprocess.Popen`."""
         outside = {**os.environ, "HOME": str(self.home), "SSL_CERT_FILE": str(self.folder / "ca.pem"), **(env or {})}
         return subprocess.Popen(
             ["nsenter", "--preserve-credentials", "--user", "--net", "--mount", f"--target={self.pid}",
              "/bin/sh", "-c", 'cd "$0" && exec "$@"', str(cwd or self.project), *words], env=outside,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **popen},
         )  # fmt: skip
 
     def profile(self, name, text):

@@ -95,6 +95,8 @@ def test_groups_that_are_none():
             groups.expand([name], Facts({}, env={}))
         assert caught.value.message.isprintable()
         assert "@pip" in caught.value.hint
-    assert groups.expand(["a.example", "@github", "a.example"], None)[:2] == ("a.example", "github.com")
+    found = groups.expand(["github.com", "@github", "a.example"], None)
+    assert list(found)[:2] == ["github.com", "github.com:22"]
+    assert [found[one] for one in ("github.com", "github.com:22", "a.example")] == ["github.com", "@github", "a.example"]
     for text in groups.GITHUB:
         assert parse(text)
