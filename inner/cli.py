@@ -15,6 +15,7 @@ import typer
 from inner import __version__
 from inner.errors import UsageError
 from inner.guard import guard
+from inner.ui import safe
 
 
 def build() -> typer.Typer:
@@ -36,15 +37,18 @@ def build() -> typer.Typer:
         why,
     )
 
+    from inner.commands.help import GroupedCommands
+
     app = typer.Typer(
         name="inner",
+        cls=GroupedCommands,
         help="Run an AI agent, or any program you do not trust, in a box.",
         epilog="A first box: `inner run -- ls -A`. Help for a command: `inner COMMAND --help`.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "terminal_width": 96},
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80, "terminal_width": 80},
     )
 
     def show_version(value: bool) -> None:
@@ -102,6 +106,12 @@ def _typer(argv: list[str]) -> int:
         path = context.command_path if context is not None else "inner"
         if path == "inner" and argv[:1] == ["run"]:  # an option without its value has no context
             path = "inner run"
-        text = message().rstrip(".")
-        raise UsageError(text[:1].lower() + text[1:], hint=f"`{path} --help` shows what it takes") from None
+        text, close = message().rstrip("."), ""
+        if type(problem).__name__ == "NoSuchOption":
+            from inner.config.faults import did_you_mean
+
+            name = str(getattr(problem, "option_name", ""))
+            text = f"there is no option `{safe(name)}`"
+            close = did_you_mean(name, getattr(problem, "possibilities", None) or ())
+        raise UsageError(text[:1].lower() + text[1:], hint=f"{close} `{path} --help` shows what it takes".lstrip()) from None
     return result if isinstance(result, int) else 0

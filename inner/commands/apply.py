@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def add(app: typer.Typer) -> None:
     """Add `apply` to the application."""
 
-    @app.command("apply", help="Bring the changes of a review to the host: the latest of this folder, or the one that is named.")
+    @app.command("apply", help="Bring the changes of a review to the host. The latest of this folder, or the one that is named.")
     def apply_(
         words: list[str] = typer.Argument(None, metavar="[ID] [PATHS...]", help="A review, and paths in it.", show_default=False),  # noqa: B008
         dry_run: bool = typer.Option(False, "--dry-run", help="Show what would be done, and stop."),
@@ -119,7 +119,8 @@ def _apply(review: Review, found: Changed, ways: Sequence[str]) -> list[tuple[Ch
         for place, reason in said.items():
             ui.warning(f"left as it is: `{place}`: {reason}")
         if work.applied:
-            ui.note(f"applied {len(work.applied)} changes to `{comparison.layer.src}`")
+            count = "1 change" if len(work.applied) == 1 else f"{len(work.applied)} changes"
+            ui.note(f"applied {count} to `{comparison.layer.src}`")
     return left
 
 

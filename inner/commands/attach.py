@@ -22,7 +22,7 @@ def add(app: typer.Typer) -> None:
     """Add the command to the application."""
     import typer
 
-    @app.command("attach", help="Show a detached run on this terminal; Ctrl-\\ d leaves it to itself again.")
+    @app.command("attach", help="Show a detached run on this terminal. Ctrl-\\ d leaves it to itself again.")
     def attach_(wanted: str = typer.Argument(..., metavar="ID", help="The run, or the first letters of it.")) -> None:
         raise typer.Exit(guard(lambda: attach(wanted), before_start=125))
 

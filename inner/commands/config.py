@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 
 def add(app: typer.Typer) -> None:
     """Add `config` with its commands to the application."""
+    from inner.commands.help import Commands
+
     group = typer.Typer(
-        name="config", help="Settings: show them, and the files they come from.", no_args_is_help=True, rich_markup_mode=None
+        name="config",
+        cls=Commands,
+        help="Settings: show them, and the files they come from.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
     )
 
     @group.command("show", help="Show every setting, its value, and what set it.")

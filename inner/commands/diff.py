@@ -21,7 +21,7 @@ SIGNS = {"added": "A", "modified": "M", "deleted": "D", "replaced": "T", "mode":
 def add(app: typer.Typer) -> None:
     """Add `diff` to the application."""
 
-    @app.command("diff", help="Show what a run with `--review` has changed: the latest of this folder, or the one that is named.")
+    @app.command("diff", help="Show what a run with `--review` has changed. The latest of this folder, or the one that is named.")
     def diff_(
         words: list[str] = typer.Argument(None, metavar="[ID] [PATHS...]", help="A review, and paths in it.", show_default=False),  # noqa: B008
         stat: bool = typer.Option(False, "--stat", help="Names and numbers of lines only."),

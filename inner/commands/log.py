@@ -20,7 +20,11 @@ DAY = 86400
 
 def add(app: typer.Typer) -> None:
     """Add `log` with its commands to the application."""
-    group = typer.Typer(name="log", help="Records of runs: list, show, clean.", no_args_is_help=True, rich_markup_mode=None)
+    from inner.commands.help import Commands
+
+    group = typer.Typer(
+        name="log", cls=Commands, help="Records of runs: list, show, clean.", no_args_is_help=True, rich_markup_mode=None
+    )
     json = typer.Option(False, "--json", help="As JSON.")
 
     @group.command("list", help="List runs, the newest first.")

@@ -24,13 +24,13 @@ class Option:
 BOX, COMMAND, LIMITS, TRUST, SHOW = "The box", "The command", "Limits", "Trust", "Look before you leap"
 
 RUN = (
-    Option("profile", ("-p", "--profile"), "text", "Profile to use: a name, or a path with a `/` or `.toml` in it", BOX, "NAME"),
-    Option("workdir", ("-w", "--workdir"), "text", "Folder to work in, writable (default: the current one)", BOX, "PATH"),
+    Option("profile", ("-p", "--profile"), "text", "Profile: a name, or a path with `/` or `.toml`", BOX, "NAME"),
+    Option("workdir", ("-w", "--workdir"), "text", "Folder to work in, writable (default: here)", BOX, "PATH"),
     Option(
         "mount",
         ("-m", "--mount"),
         "texts",
-        "Also mount SRC at DEST; MODE is ro, rw or safe-rw (default: ro)",
+        "Also mount SRC at DEST; MODE: ro (default), rw, safe-rw, overlay",
         BOX,
         "SRC:DEST[:MODE]",
     ),
@@ -50,7 +50,7 @@ RUN = (
     Option("review", ("--review",), "flag", "Keep the changes apart until `inner apply`", BOX),
     Option("entrypoint", ("--entrypoint",), "text", "Run this instead of the profile's command", COMMAND, "CMD"),
     Option("arg", ("-a", "--arg"), "texts", "Append one argument", COMMAND, "TEXT"),
-    Option("args_file", ("--args-file",), "text", "Append the content of this file as the last argument", COMMAND, "PATH"),
+    Option("args_file", ("--args-file",), "text", "Append what is in this file as one argument", COMMAND, "PATH"),
     Option(
         "interactive",
         ("-i", "--interactive", "--no-interactive"),
@@ -58,16 +58,16 @@ RUN = (
         "With or without a terminal (default: as here)",
         COMMAND,
     ),
-    Option("detach", ("--detach",), "flag", "Leave it running and print its id: `inner attach ID` shows it", COMMAND),
+    Option("detach", ("--detach",), "flag", "Leave it running; print its id", COMMAND),
     Option("timeout", ("--timeout",), "number", "End the run after this time", LIMITS, "SECONDS"),
     Option("limit_memory", ("--limit-memory",), "text", "Memory, such as 4G", LIMITS, "SIZE"),
     Option("limit_cpu", ("--limit-cpu",), "text", "Processor time: cores such as 1.5, or 150%", LIMITS, "CORES"),
     Option("limit_pids", ("--limit-pids",), "count", "Number of processes", LIMITS, "N"),
     Option("no_project", ("--no-project",), "flag", "Ignore the project's own .inner.toml", TRUST),
     Option("sha256", ("--sha256",), "text", "Refuse a downloaded profile with another digest", TRUST, "HEX"),
-    Option("allow_remote", ("--allow-remote",), "flag", "Let a profile come from a URL, hardened, after a question", TRUST),
+    Option("allow_remote", ("--allow-remote",), "flag", "Let a profile come from a URL, narrowed; asks first", TRUST),
     Option("trust_remote", ("--trust-remote",), "flag", "Use a downloaded profile as it is", TRUST),
-    Option("yes", ("-y", "--yes"), "flag", "Answer yes to questions (not to those about downloads)", TRUST),
+    Option("yes", ("-y", "--yes"), "flag", "Answer yes to questions, but not about downloads", TRUST),
     Option("dry_run", ("--dry-run",), "flag", "Show what would be done, and stop", SHOW),
     Option("json", ("--json",), "flag", "With --dry-run: the plan as JSON", SHOW),
 )

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
 def add(app: typer.Typer) -> None:
     """Add `profile` with its commands to the application."""
-    group = typer.Typer(name="profile", help="Profiles: list, show, validate.", no_args_is_help=True, rich_markup_mode=None)
+    from inner.commands.help import Commands
+
+    group = typer.Typer(
+        name="profile",
+        cls=Commands,
+        help="Profiles: list, explain, make, check, compare them.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
 
     @group.command("list", help="List the profiles that can be used, and where each comes from.")
     def list_(

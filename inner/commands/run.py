@@ -27,10 +27,12 @@ AGAIN = "INNER_STARTED_AGAIN"
 
 def add(app: typer.Typer) -> None:
     """Add the command, with the options of `commands.options.RUN`."""
+    from inner.commands.help import GroupedCommand
     from inner.commands.signature import run_command
 
     app.command(
         "run",
+        cls=GroupedCommand,
         help="Run a command in a box: the profile's own, or what follows `--`.",
         context_settings={"ignore_unknown_options": False},
     )(run_command(main))

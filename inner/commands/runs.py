@@ -33,7 +33,7 @@ def add(app: typer.Typer) -> None:
 
     @app.command(
         "exec",
-        help="Run a second command in the box of a run: in its namespaces, with its environment, filter and limits.",
+        help="Run a second command in the box of a run. It has the namespaces, environment, filter and limits of the first.",
         context_settings={"ignore_unknown_options": False},
     )
     def exec_(

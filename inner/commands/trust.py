@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def add(app: typer.Typer) -> None:
     """Add the command to the application."""
 
-    @app.command("trust", help="Show a project's configuration and what it would change, and ask whether to trust it.")
+    @app.command("trust", help="Show a project's configuration, and ask whether to trust it. With what it would change.")
     def trust_(
         path: str = typer.Argument("", metavar="[PATH]", help="A project's folder or file (default: the project here)."),
         listing: bool = typer.Option(False, "--list", help="List what was trusted, and whether it still is."),

@@ -38,7 +38,7 @@ class Report:
 def add(app: typer.Typer) -> None:
     """Add the command to the application."""
 
-    @app.command("verify", help="Check a profile's box from inside: the one that `inner run` would make.")
+    @app.command("verify", help="Check a profile's box from inside. It is the one that `inner run` would make.")
     def verify_(
         profile: str = typer.Option(
             "", "--profile", "-p", metavar="NAME", help="Profile to check (default: the one `inner run` would use)."

@@ -22,7 +22,7 @@ KINDS = ("path", "host", "variable")
 def add(app: typer.Typer) -> None:
     """Add the command to the application."""
 
-    @app.command("why", help="Say what a box does with a path, a host or a variable, why, and what would change that.")
+    @app.command("why", help="Say what a box does with a path, host or variable, and why. Also what would change that.")
     def why_(
         subject: str = typer.Argument(..., metavar="PATH|HOST|VARIABLE", help="What to ask about."),
         profile: str = typer.Option(
@@ -140,12 +140,13 @@ def _show(answer: Answer, host: Host) -> None:
 
     from inner import ui
     from inner.commands.dry_run import short
+    from inner.commands.place import place
 
     ui.out(f"{ui.safe(short(answer.subject, host))}: {answer.state}")
     for reason in answer.reasons:
         ui.out(f"  {ui.safe(short(reason, host))}")
     if str(answer.origin) != "inner":
-        ui.out(f"  --> {ui.safe(short(str(answer.origin), host))}")
+        ui.out(f"  --> {ui.safe(place(str(answer.origin), host))}")
     for change in answer.changes:
         ui.out()
         ui.out(f"to have it {change.to}, in a profile:")

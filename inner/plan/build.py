@@ -404,7 +404,15 @@ def _refuse_missing(box: Box, table: mounts.MountTable, name: str, path: Sequenc
             f"`{name}` does not exist in `{box.project}`" if not name.startswith("/") else f"`{name}` does not exist"
         )
     if outside is None:
-        raise CommandNotFound(f"`{name}` does not exist", hint="`inner run -- COMMAND ARGS`; commands are looked for on PATH")
+        from inner.agents import recognised
+
+        known = recognised(name)
+        raise CommandNotFound(
+            f"`{name}` is not installed" if known else f"`{name}` does not exist",
+            hint="install it as its vendor says; commands are looked for on PATH"
+            if known
+            else "`inner run -- COMMAND ARGS`; commands are looked for on PATH",
+        )
     folder = outside.rpartition("/")[0]
     raise CommandNotFound(
         f"`{name}` is not in the box: outside it is `{outside}`",

@@ -172,6 +172,10 @@ def _idle(review: record.Review) -> bool:
     return False
 
 
+def _changes(number: int) -> str:
+    return "1 change is" if number == 1 else f"{number} changes are"
+
+
 def told(kept: Kept) -> list[str]:
     """What to say when the run is over."""
     if kept.review is None:
@@ -181,7 +185,7 @@ def told(kept: Kept) -> list[str]:
     name = kept.review.id
     files = [change for change in kept.changes if "dir" not in (change.what, change.was) or change.kind == "replaced"]
     code = sum(bool(runs(change)) for change in files)
-    text = f"{len(files)} changes are kept for review" + (f", {code} of them may run code outside" if code else "")
+    text = f"{_changes(len(files))} kept for review" + (f", {code} of them may run code outside" if code else "")
     text += " and what was done in git" if _commits(kept.review) else ""
     return [f"{text}: `inner diff {name}`, then `inner apply {name}` or `inner discard {name}`"]
 

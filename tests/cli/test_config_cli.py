@@ -204,7 +204,7 @@ def test_an_alias_knows_the_workspaces(machine: Machine) -> None:
 def test_a_project_that_is_not_trusted_has_no_aliases(machine: Machine) -> None:
     machine.inner_toml('[aliases]\nbuild = "config get keep_runs"\nclaude = "config get keep_runs"\n')
     assert machine.inner("build").status == 2
-    assert machine.inner("build").err.startswith("error: no such command 'build'")
+    assert machine.inner("build").err.startswith("error: `build` is no command of `inner`")
     assert machine.inner("claude").out != "100\n"
     machine.inner("trust", "--yes")
     assert machine.inner("build") == Done(0, "100\n", "")
@@ -223,7 +223,7 @@ def test_each_agent_starts_by_its_name_in_the_project_here(machine: Machine, age
     assert words[1].startswith(f"{agent} ")
     assert words[1].endswith(" --continue 'a b'")
     assert machine.inner("config", "get", f"aliases.{agent}").out == f"run -p {agent}-interactive --\n"
-    assert "no such command" not in done.err
+    assert "is no command" not in done.err
 
 
 def test_the_users_alias_takes_the_place_of_the_built_in_one(machine: Machine) -> None:

@@ -472,4 +472,4 @@ def test_the_help_of_each_command_fits_and_names_its_arguments(machine: Machine)
     for name in ("list", "show", "validate", "new", "edit", "clone", "diff", "explain", "install", "trust", "schema"):
         done = machine.inner("profile", name, "--help")
         assert (done.status, done.err) == (0, "")
-        assert all(len(line) <= 100 for line in done.out.splitlines()), name
+        assert all(len(line) <= 80 for line in done.out.splitlines()), name

@@ -270,7 +270,8 @@ def test_an_unreadable_profile(here):
 @pytest.mark.parametrize(
     ("words", "error", "hint"),
     [
-        (("--bogus",), "no such option: --bogus", USAGE),
+        (("--bogus",), "there is no option `--bogus`", USAGE),
+        (("--alow-host", "a.test"), "there is no option `--alow-host`", f"did you mean `--allow-host`? {USAGE}"),
         (("-p",), "option '-p' requires an argument", USAGE),
         (("--timeout", "x", "--", "true"), "invalid value for '--timeout': 'x' is not a valid float", USAGE),
         (("--timeout", "-1", "--", "true"), "`-1.0` is not a time", "seconds, 0 for no limit"),

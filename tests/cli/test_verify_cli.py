@@ -113,7 +113,7 @@ def test_names_of_a_profile_cannot_write_to_the_terminal(place):
         (("-p", "good", "--all"), 2, "contradict"),
         (("--all", "--suggest"), 2, "one profile"),
         (("--attack", "--all"), 2, "one profile"),
-        (("--colour",), 2, "no such option"),
+        (("--colour",), 2, "there is no option `--colour`"),
         (("-w", "/"), 3, "/"),
         (("-w", "/nowhere"), 3, "does not exist"),
     ],
