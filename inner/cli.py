@@ -36,7 +36,6 @@ def build() -> typer.Typer:
         version,
         why,
     )
-
     from inner.commands.help import GroupedCommands
 
     app = typer.Typer(

@@ -24,7 +24,7 @@ def add(app: typer.Typer) -> None:
 
     @app.command(
         "approvals",
-        help="List the hosts that a running box was denied, or `allow` or `deny` one: for this run, `--for` a time, or `--save`d.",
+        help="List what hosts a running box was denied. Or `allow` or `deny` one: for this run, `--for` a time, or `--save`d.",
     )
     def approvals_(
         words: list[str] = typer.Argument(None, metavar="[allow|deny HOST[:PORT]] [ID]", help="What to decide; the run."),  # noqa: B008
