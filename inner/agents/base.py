@@ -18,6 +18,12 @@ from __future__ import annotations
 
 from inner.frozen import frozen
 
+ABOUT = (
+    "You run in a sandbox, and its limits are meant. When a file, a host or a command is missing or refused, read `/run/inner/box.md`: it says "
+    "what this box has, and what the user can type to grant more. Do not work around it; say what is missing.\n"
+)
+"""What an agent is told in the file of standing instructions that it reads at its start."""
+
 
 @frozen
 class Seed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inner.agents.base import BaseUrl, Login, Seed
+from inner.agents.base import ABOUT, BaseUrl, Login, Seed
 
 NAME = "claude"
 COMMANDS = ("claude",)
@@ -15,6 +15,7 @@ ENV = (
 KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
 SEEDS = (
     Seed(".claude.json", '{"hasCompletedOnboarding": true, "bypassPermissionsModeAccepted": true, "autoUpdates": false}\n'),
+    Seed(".claude/CLAUDE.md", ABOUT),
     Seed(".claude/settings.json", '{"skipDangerousModePermissionPrompt": true}\n'),
 )
 LOGINS = (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from inner.agents.base import BaseUrl, Login, Seed
+from inner.agents.base import ABOUT, BaseUrl, Login, Seed
 
 NAME = "codex"
 COMMANDS = ("codex",)
 ENV = (("CODEX_HOME", "${home}/.codex"),)
 KEYS = ("CODEX_API_KEY", "OPENAI_API_KEY")
 SEEDS = (
+    Seed(".codex/AGENTS.md", ABOUT),
     # Without this the full-screen program starts a daemon from a 400 MB copy of itself, in memory here.
     Seed(
         ".codex/config.toml",

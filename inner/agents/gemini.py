@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inner.agents.base import BaseUrl, Login, Seed
+from inner.agents.base import ABOUT, BaseUrl, Login, Seed
 
 NAME = "gemini"
 COMMANDS = ("gemini",)
@@ -12,6 +12,7 @@ ENV = (
 )
 KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 SEEDS = (
+    Seed(".gemini/GEMINI.md", ABOUT),
     Seed(
         ".gemini/settings.json",
         '{"security": {"auth": {"selectedType": "gemini-api-key"}}, "privacy": {"usageStatisticsEnabled": false},'

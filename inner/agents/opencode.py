@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inner.agents.base import Login, Seed
+from inner.agents.base import ABOUT, Login, Seed
 
 NAME = "opencode"
 COMMANDS = ("opencode",)
@@ -13,6 +13,7 @@ ENV = (
 )
 KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY")
 SEEDS = (
+    Seed(".config/opencode/AGENTS.md", ABOUT),
     Seed(
         ".config/opencode/opencode.json",
         '{"$schema": "https://opencode.ai/config.json", "autoupdate": false, "share": "disabled", "permission": "allow"}\n',

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
 import shutil
 import tempfile
@@ -15,10 +17,9 @@ from programs import prepare
 
 
 @pytest.fixture(scope="session")
-def place(pytestconfig) -> Path:
+def place() -> Path:
     """A folder of the user who runs the tests: agents are installed there, and the homes of tests are not below /tmp."""
-    real = next(plugin.REAL for plugin in pytestconfig.pluginmanager.get_plugins() if hasattr(plugin, "REAL"))
-    return Path(real["XDG_CACHE_HOME"] or f"{real['HOME']}/.cache", "inner-tests/agents")
+    return Path(pwd.getpwuid(os.getuid()).pw_dir, ".cache/inner-tests/agents")
 
 
 @pytest.fixture(scope="session")

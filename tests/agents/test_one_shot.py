@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -71,6 +72,8 @@ def test_it_does_its_task_and_leaves_the_host_alone(world, api, bystander, recor
     assert world.tree() == before
     assert not [name for name in set(os.listdir("/tmp")) - scratch if agent in name]
     assert model.keys == {KEY}
+    told = [one for one in model.seen if "/run/inner/box.md" in json.dumps(one["body"])]
+    assert bool(told) == (agent != "aider")  # which reads no file of standing instructions
     if agent != "aider":  # it asks before it runs a command, and has none here
         assert (world.project / "reached").read_text() == ""
         assert "SECRET" not in (world.project / "variables").read_text()
@@ -111,7 +114,6 @@ def test_without_network_it_is_said_what_to_type(world):
 
 
 def test_claude_uses_the_copy_of_its_login_and_none_of_the_users_hooks(world, api):
-    import json
     import time
 
     tokens = {
@@ -155,7 +157,7 @@ def test_codex_uses_the_copy_of_its_login_and_none_of_the_users_configuration(wo
     )
     del model
     assert done.stdout.splitlines()[0] == '{"OPENAI_API_KEY": "key-of-the-file"}', done.stdout + done.stderr
-    assert done.stdout.split()[2:] == ["auth.json", "config.toml"]
+    assert done.stdout.split()[2:] == ["AGENTS.md", "auth.json", "config.toml"]
 
 
 def test_an_agent_that_a_profile_defines(world, api):

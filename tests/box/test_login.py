@@ -79,7 +79,7 @@ def test_the_agent_finds_its_login_and_nothing_else_of_its_state(world: World) -
     assert account["oauthAccount"] == ACCOUNT["oauthAccount"]
     assert account["hasCompletedOnboarding"] is True
     assert not {"projects", "mcpServers", "history"} & set(account)
-    assert rest == [".credentials.json", "settings.json", "600"]
+    assert rest == [".credentials.json", "CLAUDE.md", "settings.json", "600"]
     assert "secret" not in done.stdout
     assert "evil" not in done.stdout
 
