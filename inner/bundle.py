@@ -1,11 +1,13 @@
 """The modules of a start in one file: finding fifty files takes longer than running what is in them.
 
 The file lies in the cache, which is ours alone and which no box sees, and holds the code that Python itself compiled of each
-module. It counts only for this interpreter and this installation, and as long as every source is the file that it was.
+module, without what its functions say of themselves. It counts only for this interpreter and this installation, and as long as
+every source is the file that it was. A module is unpacked when it is imported: what a start does without costs nothing.
 """
 
 from __future__ import annotations
 
+import marshal
 import os
 import sys
 
@@ -25,7 +27,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 class Finder:
     """A meta path finder and loader (importlib.abc) of the modules in a bundle."""
 
-    def __init__(self, modules: Mapping[str, tuple[str, bool, CodeType]]) -> None:
+    def __init__(self, modules: Mapping[str, tuple[str, bool, bytes]]) -> None:
         self.modules = modules
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> Any:
@@ -44,7 +46,7 @@ class Finder:
         return
 
     def exec_module(self, module: ModuleType) -> None:
-        exec(self.modules[module.__name__][2], module.__dict__)  # noqa: S102 - what an import is
+        exec(marshal.loads(self.modules[module.__name__][2]), module.__dict__)  # noqa: S102, S302 - what an import is
 
     def get_source(self, name: str) -> str:
         """For tracebacks."""
@@ -69,13 +71,25 @@ def make(env: Mapping[str, str]) -> None:
     import time
 
     modules = {
-        name: (str(module.__file__), hasattr(module, "__path__"), module.__loader__.get_code(name))  # type: ignore[union-attr]
+        name: (str(module.__file__), hasattr(module, "__path__"), marshal.dumps(_bare(module.__loader__.get_code(name))))  # type: ignore[union-attr]
         for name, module in sorted(sys.modules.items())
         if name.startswith("inner.") and hasattr(module.__loader__, "get_code")
     }
     states = tuple((file, _state(file)) for file, _, _ in modules.values())
     if all(state and max(state[1:]) < time.time_ns() - kept.SETTLED for _, state in states):
         kept.save(_place(env), (_key(), states, modules))
+
+
+def _bare(code: CodeType) -> CodeType:
+    """The same code, its functions without docstrings: a function keeps its own as the first of its constants (CPython, funcobject.c)."""
+    constants = [_bare(item) if isinstance(item, type(code)) else item for item in code.co_consts]
+    if sys.version_info >= (3, 13):
+        documented = code.co_flags & 0x4000000  # CO_HAS_DOCSTRING
+    else:
+        documented = code.co_flags & 1 and not code.co_name.startswith("<")  # CO_OPTIMIZED: a function, no class and no module
+    if documented and isinstance(constants[0], str):
+        constants[0] = None
+    return code.replace(co_consts=tuple(constants))
 
 
 def _place(env: Mapping[str, str]) -> str:
