@@ -10,7 +10,6 @@ from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING, frozen
 from inner.host import realpath
 from inner.paths import HostPath, ancestors, covers, normal
-from inner.ui import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +90,8 @@ def refuse_shared(host: Host, folder: str, *, shared: bool = False) -> None:
     found = host.lstat(real)
     if found is not None and not ours(found, host, shared=shared):
         message = "other users may write to this folder, and configuration is read from it"
+        from inner.ui import safe
+
         raise ConfigError(message, where=folder, hint=f"`chmod go-w {safe(folder)}`, or `chown` when it is not yours")
 
 

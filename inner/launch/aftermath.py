@@ -15,7 +15,6 @@ import os
 import stat
 import time
 
-from inner import gitconfig
 from inner.frozen import TYPE_CHECKING, frozen
 from inner.paths import covers, normal
 
@@ -48,6 +47,7 @@ STEERS = {
 # What steers editors and agents; at the top of the project these are protected, further down they are told.
 SETTINGS = (".vscode", ".idea", ".zed", ".devcontainer", ".cursor", ".claude", ".codex", ".gemini", ".husky", ".githooks")
 KINDS = {name: what for what, names in STEERS.items() for name in names}
+TELLING = frozenset((".git", *KINDS, *SETTINGS))  # names that are looked at in a folder which did not change itself
 
 
 @frozen
@@ -197,20 +197,21 @@ class _Walk:
     def _folder(self, fd: int, path: str) -> list[str]:
         """Looks at the entries of one folder; returns the names of those to go into."""
         prefix = f"{path}/" if path else ""
-        folders, names = [], set()
-        every = self.thorough or prefix == ".github/workflows/" or os.fstat(fd).st_ctime_ns >= self.since
         parts = path.split("/")
         quiet = any(part in OUTSIDE for part in parts)
+        every = self.thorough or prefix == ".github/workflows/" or os.fstat(fd).st_ctime_ns >= self.since
         every = every or any(part in SETTINGS for part in parts)
-        for entry in os.scandir(fd):
+        with os.scandir(fd) as found:
+            entries = list(found)
+        # Most folders of a large project end here: two passes that Python makes fast.
+        folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False) and entry.name != ".git"]
+        for entry in entries if every else [entry for entry in entries if entry.name in TELLING]:
             name = entry.name
-            names.add(name)
             if name == ".git":
                 if path not in self.known and ".git" not in self.protected.intersection((prefix + name,)):
                     self._dotgit(fd, entry, prefix)
                 continue
             if entry.is_dir(follow_symlinks=False):
-                folders.append(name)
                 if prefix and name in SETTINGS and entry.stat(follow_symlinks=False).st_ctime_ns >= self.since and not quiet:
                     self.steers.append((prefix + name, "settings"))
                 continue
@@ -222,7 +223,7 @@ class _Walk:
                 continue
             if info.st_ctime_ns >= self.since:
                 self._changed(fd, name, prefix, info, quiet=quiet)
-        if "HEAD" in names and "objects" in names and "refs" in names and (set(folders) >= {"objects", "refs"}):
+        if "objects" in folders and "refs" in folders and any(entry.name == "HEAD" for entry in entries):
             self._bare(fd, prefix)
         return folders
 
@@ -364,6 +365,8 @@ def _runs(fd: int) -> bool:
         config = os.open("config", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=fd)
     except OSError:
         return bool(_ctime(fd, "config"))
+    from inner import gitconfig
+
     with open(config, "rb") as file:
         text = file.read(gitconfig.MOST_BYTES + 1)
     entries, bad = gitconfig.parse(text)

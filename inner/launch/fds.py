@@ -40,10 +40,9 @@ class Descriptors:
     def memory(self, content: bytes) -> int:
         """A memfd with `content`, at its beginning."""
         fd = self.keep(os.memfd_create("inner", os.MFD_CLOEXEC))
-        view = memoryview(content)
-        while view:
-            view = view[os.write(fd, view) :]
-        os.lseek(fd, 0, os.SEEK_SET)
+        done = 0
+        while done < len(content):
+            done += os.pwrite(fd, content[done:] if done else content, done)  # which leaves its position at the beginning
         return fd
 
     def drop(self, fd: int) -> None:

@@ -44,6 +44,11 @@ class Guarding:
         noted = (self.began, self.guard.project, self.guard.late, self.guard.repositories, self.guard.apart)
         shadow.write(f"{self.folder}/{NOTE}", marshal.dumps(noted))
 
+    def foresee(self) -> None:
+        """While there is time: import what `end` will need."""
+        if self.began and not self.guard.apart:
+            import inner.launch.aftermath  # noqa: F401
+
     def end(self) -> None:
         """Whatever happened in between. Once."""
         try:

@@ -1,8 +1,8 @@
 """One run from its plan to its outcome: what it acquires on the host, in order, and gives back in reverse, whatever happens.
 
-    folder and record -> copies -> the project's guard -> mount points -> network -> limits -> bubblewrap
+    folder and record -> copies -> the project's guard -> mount points -> network -> bubblewrap -> limits
 
-Each is a module of its own; this one only knows the order. `rundir.sweep` does the second half for runs that were killed.
+What may happen while bubblewrap is busy (`started`) costs the start no time. Each is a module of its own; this one only knows the order. `rundir.sweep` does the second half for runs that were killed.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import os
 
 from inner import bwrap, seccomp
 from inner.frozen import TYPE_CHECKING, replace
-from inner.launch import copies, guarding, limits, network, rundir, scaffold, supervisor, syscall, tree
+from inner.launch import copies, guarding, network, rundir, scaffold, supervisor, syscall, tree
 from inner.launch.account import Account
-from inner.launch.limits import Held
 from inner.launch.undo import Undo
 from inner.records import write
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from inner.bwrap import Features
     from inner.host import Host
+    from inner.launch.limits import Held
     from inner.launch.outcome import Outcome
     from inner.plan.model import Plan
     from inner.profile.model import Profile
@@ -66,11 +66,15 @@ def run(
         scaffold.note(folder, plan.scaffolding)
         undo.later(scaffold.remove, folder)
         reached = network.of(plan, profile, host, account.record, folder, undo)
-        held = Held(plan, host.env, folder)
-        undo.later(held.close)
-        held.prepare()
+        held: Held | None = None
 
         def started(pid: int) -> None:
+            from inner.launch import limits
+
+            nonlocal held
+            held = limits.Held(plan, host.env, folder)
+            undo.later(held.close)
+            held.prepare()
             found = held.hold(pid, warn)
             account.limited(found)
             if limited is not None:
@@ -78,6 +82,7 @@ def run(
             account.started(pid)
             if reached is not None:
                 reached.attach(pid)
+            guard.foresee()
 
         outcome = supervisor.run(
             features.path,
@@ -95,8 +100,9 @@ def run(
         )
         if reached is not None:
             reached.tell(warn)
-        used = held.usage()
-        outcome = replace(outcome, memory=used.memory, processes=used.processes, oom=used.oom)
+        if held is not None:
+            used = held.usage()
+            outcome = replace(outcome, memory=used.memory, processes=used.processes, oom=used.oom)
         guard.end()
         account.left(guard)
         account.ended(outcome)
@@ -111,6 +117,8 @@ def recover(folder: str, warn: Callable[[str], None]) -> None:
             *box
         )  # killed while bubblewrap was busy, inner does not take the box along (bubblewrap's --die-with-parent is set late)
     scaffold.remove(folder)
+    from inner.launch import limits
+
     limits.recover(folder)
     if os.path.lexists(f"{folder}/logins"):
         from inner.launch import login

@@ -11,7 +11,6 @@ import os
 from inner.frozen import TYPE_CHECKING
 from inner.launch import fds
 from inner.launch.relay import Pump, pipe_sink, sink, widen
-from inner.launch.termfilter import TermFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,7 +103,11 @@ class Streams:
         self.ours.append(self.made.keep(write))
         os.set_blocking(end, False)
         widen(end)
-        shown = TermFilter(clipboard=self.clipboard, questions=False) if stream.kind == "tty" else None
+        shown = None
+        if stream.kind == "tty":
+            from inner.launch.termfilter import TermFilter
+
+            shown = TermFilter(clipboard=self.clipboard, questions=False)
         self.pumps.append(
             Pump(
                 end,

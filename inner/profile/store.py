@@ -13,8 +13,7 @@ from inner import __version__, kept
 from inner.config.project import discover
 from inner.frozen import TYPE_CHECKING, fields, replace
 from inner.paths import cache_dir
-from inner.profile import compiled, flags
-from inner.request import Request
+from inner.profile import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from inner.host import RealHost, Stat
     from inner.paths import HostPath
     from inner.profile.model import Profile
+    from inner.request import Request
 
 FORMAT = 2
 ENTRIES = 256
@@ -168,6 +168,9 @@ def _with_variables(profile: Profile, request: Request) -> Profile:
     """With those of `--env`, which no layer can override."""
     if not request.env:
         return profile
+    from inner.profile import flags
+    from inner.request import Request
+
     patch = flags.layer(Request(env=request.env)).patch
     values = {key.removeprefix("env.set."): str(getattr(change, "value", "")) for key, change in patch.items()}
     return replace(

@@ -7,6 +7,7 @@ written is no reason to end a run: what is missing is told at the end (`lost`).
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 from inner.frozen import TYPE_CHECKING
@@ -116,13 +117,13 @@ def digest(plan: Plan, folder: str = "") -> str:
     (`folder` is the run's own). Where a line came from does not matter, and values that a variable has outside are not known."""
     import marshal
 
-    try:
-        from _sha2 import sha256  # type: ignore[import-not-found]  # `hashlib` loads OpenSSL first
+    try:  # `hashlib` loads OpenSSL first
+        if sys.version_info >= (3, 12):
+            from _sha2 import sha256  # type: ignore[import-not-found]
+        else:
+            from _sha256 import sha256  # type: ignore[import-not-found]
     except ImportError:
-        try:
-            from _sha256 import sha256  # type: ignore[import-not-found]  # Python 3.11
-        except ImportError:
-            from hashlib import sha256
+        from hashlib import sha256
     data = marshal.dumps(_plain(plan), 0)  # type: ignore[arg-type]  # version 0: nothing of the interpreter's own is in it
     return str(sha256(data.replace(os.fsencode(folder), b"") if folder else data).hexdigest())
 
