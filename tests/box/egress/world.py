@@ -87,9 +87,24 @@ def web(conn: socket.socket, address: str, port: int) -> None:
         body = f"{who} {lines[0]} host={fields.get('host')} auth={fields.get('authorization')} body={got}\n".encode()
         if path.startswith("/big/"):
             body = b"x" * int(path[5:])
+        if path.startswith(("/git/", "/files/")) and address == GOOD:
+            conn.sendall(static(f"{sys.argv[1]}/www{path[4 if path[1] == 'g' else 6 :]}"))
+            continue
         conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         if fields.get("connection") == "close":
             return
+
+
+def static(path: str) -> bytes:
+    """A response with a file of the test's. Git's own protocol is not spoken: it takes plain files then ("dumb")."""
+    path = path.partition("?")[0]
+    try:
+        with open(path, "rb") as file:
+            body, status = file.read(), b"200 OK"
+    except OSError:
+        body, status = b"", b"404 Not Found"
+    kind = b"text/html" if path.endswith(("/", ".html")) else b"text/plain"
+    return b"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (status, kind, len(body)) + body
 
 
 def banner(conn: socket.socket, address: str, port: int) -> None:
