@@ -285,6 +285,8 @@ class Connection(Outbound):
     def refuse(self, refusal: Refused) -> None:
         """Ends it because of what the client said, or where that would have led."""
         if self.phase != CLOSED:
+            if isinstance(self.gate, Proxy) and self.gate.asked[0]:
+                self.asked = self.gate.asked
             self._end("deny", refusal.reason, refusal.answer)
 
     def _end(self, verdict: str, reason: str, answer: bytes) -> None:

@@ -234,7 +234,7 @@ class Server:
                 sock.close()
             return
         if (where, port) == (RESOLVER, PROXY_PORT):
-            self.connect(Connection(self, sock, ("", 0), None, Proxy(self.rules)))
+            self.connect(Connection(self, sock, (RESOLVER, PROXY_PORT), None, Proxy(self.rules)))
             return
         host = self.names.meant(where)
         verdict = self.rules.decide(host or where, port)

@@ -37,6 +37,7 @@ ip addr add 10.1.2.3/32 dev lo
 ip -6 addr add 2a00:45::45/128 dev lo nodad
 echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start
 mount --bind "$1/hosts" /etc/hosts
+mount --bind "$1/passwd" /etc/passwd
 mount --bind "$1/resolv.conf" /etc/resolv.conf
 mount --bind "$1/nsswitch.conf" /etc/nsswitch.conf
 ulimit -n "$(ulimit -H -n)"
@@ -160,6 +161,7 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("world")
     folder.chmod(0o755)
     (folder / "hosts").write_text(HOSTS)
+    (folder / "passwd").write_text(f"root:x:0:0::/root:/bin/sh\nworld:x:1000:1000::{folder}/home:/bin/sh\n")
     (folder / "resolv.conf").write_text("nameserver 127.0.0.254\n")
     (folder / "nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files\n")
     subject = "subjectAltName=DNS:allowed.test,DNS:*.wild.test,DNS:wild.test,DNS:six.test,DNS:both.test,IP:45.45.45.45"

@@ -97,7 +97,7 @@ def web(conn: socket.socket, address: str, port: int) -> None:
 
 def static(path: str) -> bytes:
     """A response with a file of the test's. Git's own protocol is not spoken: it takes plain files then ("dumb")."""
-    path = path.partition("?")[0]
+    path = path.partition("?")[0] + ("index.html" if path.endswith("/") else "")
     try:
         with open(path, "rb") as file:
             body, status = file.read(), b"200 OK"
