@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Spec: Any = type(__spec__)  # importlib.machinery.ModuleSpec, without importing importlib
 HERE = os.path.dirname(os.path.abspath(__file__))
+ARCHIVE: Any = next((finder for finder in sys.meta_path if hasattr(finder, "keep")), None)  # `inner.archive`: it keeps its own
 
 
 class Finder:
@@ -56,6 +57,8 @@ class Finder:
 
 def use(env: Mapping[str, str]) -> bool:
     """Import from the bundle from now on. False when there is none that still holds."""
+    if ARCHIVE is not None:
+        return bool(ARCHIVE.kept)
     try:
         key, states, modules = kept.load(_place(env))
     except (TypeError, ValueError):
@@ -68,6 +71,9 @@ def use(env: Mapping[str, str]) -> bool:
 
 def make(env: Mapping[str, str]) -> None:
     """Keep the modules of inner that have been imported, for the next start. What changed a moment ago is left for later."""
+    if ARCHIVE is not None:
+        ARCHIVE.keep()
+        return
     import time
 
     modules = {
