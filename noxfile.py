@@ -99,6 +99,27 @@ def agents(session: nox.Session) -> None:
     pytest(session, "-m", "not root", "tests/agents")
 
 
+def packaging(session: nox.Session) -> str:
+    """The tests' interpreter, with what packages are built with."""
+    interpreter = python(session)
+    group = nox.project.load_toml("pyproject.toml")["dependency-groups"]["package"]
+    session.run(interpreter, "-m", "pip", "install", "-q", "--disable-pip-version-check", *group, external=True)
+    return interpreter
+
+
+@nox.session(venv_backend="none")
+def build(session: nox.Session) -> None:
+    """dist/inner.pyz and its checksum."""
+    session.run(packaging(session), "packaging/pyz.py", *session.posargs, external=True)
+
+
+@nox.session(venv_backend="none", tags=["long", "test"])
+def packages(session: nox.Session) -> None:
+    """Each kind of package, built and used."""
+    packaging(session)
+    pytest(session, "-m", "not root", "tests/packages")
+
+
 @nox.session(venv_backend="none", tags=["test"])
 def root(session: nox.Session) -> None:
     """What only root can try, and that boxes of root are no weaker."""

@@ -12,7 +12,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import CodeType, ModuleType
     from typing import Any
 
@@ -34,7 +34,7 @@ class Archive:
         self.unpacked = f"{self.base}/pyz/{facts['id']}-{sys.implementation.cache_tag}-{os.uname().machine}"
         self.site = f"{self.unpacked}/site-packages"
         self.place = f"{self.base}/archive-{sys.implementation.cache_tag}"
-        self.code: dict[str, tuple[bool, CodeType]] = {}
+        self.code: dict[str, tuple[bool, bytes]] = {}  # unpacked when a module is imported: what a start does without costs nothing
         self.sources: dict[str, tuple[bool, str]] = {}
         self.kept = False
 
@@ -63,10 +63,10 @@ class Archive:
         return f"{self.site}/{name.replace('.', '/')}{'/__init__.py' if package else '.py'}"
 
     def get_code(self, name: str) -> CodeType:
-        if name not in self.code:
-            package, text = self.source(name)
-            self.code[name] = (package, compile(text, self.file(name, package), "exec", dont_inherit=True))
-        return self.code[name][1]
+        if name in self.code:
+            return marshal.loads(self.code[name][1])  # type: ignore[no-any-return]  # noqa: S302 - see `load`
+        package, text = self.source(name)
+        return compile(text, self.file(name, package), "exec", dont_inherit=True)
 
     def get_source(self, name: str) -> str:
         """For tracebacks."""
@@ -116,10 +116,10 @@ class Archive:
         finally:
             os.close(fd)
 
-    def keep(self) -> None:
-        """Keep the code of inner's modules that have been imported, for the next start."""
+    def keep(self, bare: Callable[[CodeType], CodeType]) -> None:
+        """Keep the code of inner's modules that have been imported, for the next start, made smaller by `bare`."""
         names = [name for name in sys.modules if name == "inner" or name.startswith("inner.")]
-        code = {name: (hasattr(sys.modules[name], "__path__"), self.get_code(name)) for name in names}
+        code = {name: (hasattr(sys.modules[name], "__path__"), marshal.dumps(bare(self.get_code(name)))) for name in names}
         draft = f"{self.place}.{os.getpid()}"
         try:
             os.makedirs(self.base, mode=0o700, exist_ok=True)

@@ -72,7 +72,7 @@ def use(env: Mapping[str, str]) -> bool:
 def make(env: Mapping[str, str]) -> None:
     """Keep the modules of inner that have been imported, for the next start. What changed a moment ago is left for later."""
     if ARCHIVE is not None:
-        ARCHIVE.keep()
+        ARCHIVE.keep(_bare)
         return
     import time
 
