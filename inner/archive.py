@@ -34,7 +34,9 @@ class Archive:
         self.unpacked = f"{self.base}/pyz/{facts['id']}-{sys.implementation.cache_tag}-{os.uname().machine}"
         self.site = f"{self.unpacked}/site-packages"
         self.place = f"{self.base}/archive-{sys.implementation.cache_tag}"
-        self.code: dict[str, tuple[bool, bytes]] = {}  # unpacked when a module is imported: what a start does without costs nothing
+        self.code: dict[
+            str, tuple[bool, bytes]
+        ] = {}  # unpacked when a module is imported: what a start does without costs nothing
         self.sources: dict[str, tuple[bool, str]] = {}
         self.kept = False
 
