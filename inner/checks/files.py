@@ -55,7 +55,8 @@ def _mounts(subject: Subject, answers: Sequence[Answer]) -> Verdict:
         inside = any(covers(dev, place) and place != dev for dev in devices)
         # a mount of the host's below a folder that is shown comes along
         along = any(covers(dest, place) and src.rstrip("/") + place[len(dest.rstrip("/")) :] in points for dest, src in binds)
-        if place not in planned and not inside and not along:
+        covered = place in COVERED and "ro" in seen[place]
+        if place not in planned and not inside and not along and not covered:
             wrong.append(f"{place} was not planned")
     return Verdict(listed(wrong)) if wrong else OK
 

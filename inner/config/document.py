@@ -169,4 +169,6 @@ def _not_toml(problem: str, file: str, text: str) -> ConfigError:
     digits = position.removeprefix("line ").partition(",")[0]
     line = int(digits) if digits.isdecimal() else max(text.rstrip("\n").count("\n") + 1, 1)
     reason = message[:1].lower() + message[1:]
-    return ConfigError(f"this is not TOML: {reason}", where=f"{file}:{line}", hint="strings need quotes, lists `[...]`")
+    twice = reason.startswith("cannot declare")
+    hint = "a table stands in a file once: put its keys together" if twice else "strings need quotes, lists `[...]`"
+    return ConfigError(f"this is not TOML: {reason}", where=f"{file}:{line}", hint=hint)
