@@ -124,6 +124,10 @@ def _apply(review: Review, found: Changed, ways: Sequence[str]) -> list[tuple[Ch
     return left
 
 
+def _waiting(number: int) -> str:
+    return "1 change waits" if number == 1 else f"{number} changes wait"
+
+
 def _take_over(review: Review, repository: Repository) -> None:
     from inner.review.git import take_over
 
@@ -163,9 +167,9 @@ def _finish(review: Review, left: Sequence[tuple[Change, str]]) -> int:
         rundir.remove(review.folder)
     elif any(reason != SPECIAL for _, reason in left):
         ui.note(
-            f"{len(open_ones)} changes wait: `inner diff {review.id}`, or `--theirs`, `--ours`, `--beside` with `inner apply`"
+            f"{_waiting(len(open_ones))}: `inner diff {review.id}`, or `--theirs`, `--ours`, `--beside` with `inner apply`"
         )
         return 1
     else:
-        ui.note(f"{len(open_ones)} changes wait: `inner diff {review.id}`")
+        ui.note(f"{_waiting(len(open_ones))}: `inner diff {review.id}`")
     return 0
