@@ -51,11 +51,11 @@ def _mounts(subject: Subject, answers: Sequence[Answer]) -> Verdict:
     devices = {_escaped(mount.dest) for mount in subject.plan.mounts if isinstance(mount, Dev)}
     binds = [(_escaped(m.dest), _escaped(m.src)) for m in subject.plan.mounts if isinstance(m, Bind) and m.kind == "dir"]
     points = _host_points(subject)
-    for place in seen:
+    for place, options in seen.items():
         inside = any(covers(dev, place) and place != dev for dev in devices)
         # a mount of the host's below a folder that is shown comes along
         along = any(covers(dest, place) and src.rstrip("/") + place[len(dest.rstrip("/")) :] in points for dest, src in binds)
-        covered = place in COVERED and "ro" in seen[place]
+        covered = place in COVERED and "ro" in options
         if place not in planned and not inside and not along and not covered:
             wrong.append(f"{place} was not planned")
     return Verdict(listed(wrong)) if wrong else OK

@@ -166,9 +166,7 @@ def _finish(review: Review, left: Sequence[tuple[Change, str]]) -> int:
     if not open_ones and not repositories(review):
         rundir.remove(review.folder)
     elif any(reason != SPECIAL for _, reason in left):
-        ui.note(
-            f"{_waiting(len(open_ones))}: `inner diff {review.id}`, or `--theirs`, `--ours`, `--beside` with `inner apply`"
-        )
+        ui.note(f"{_waiting(len(open_ones))}: `inner diff {review.id}`, or `--theirs`, `--ours`, `--beside` with `inner apply`")
         return 1
     else:
         ui.note(f"{_waiting(len(open_ones))}: `inner diff {review.id}`")
