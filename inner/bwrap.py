@@ -9,8 +9,7 @@ from __future__ import annotations
 from inner.errors import ConfigError, HostError
 from inner.frozen import TYPE_CHECKING, assert_never, frozen, replace
 from inner.paths import HostPath, ancestors, normal
-from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Symlink, Tmpfs
-from inner.plan.mounts import ground
+from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Symlink, Tmpfs, ground
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -12,12 +12,14 @@ from inner.host import followed
 from inner.paths import HostPath
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from inner.host import Host, Stat
 
 
 ENTRY, CONTENT, NAMES = 0, 1, 2
+FEW = 6  # names that are asked for one by one
+SMALL = 8192  # bytes of a folder that is read as a whole instead
 
 
 class Environment(dict[str, str]):
@@ -120,3 +122,59 @@ def look(path: str, what: int) -> tuple[object, ...] | None:
         return None
     size = 0 if stat.S_ISDIR(info.st_mode) else info.st_size
     return (info.st_mode, info.st_uid, info.st_gid, size, info.st_dev, info.st_ino, link, more)
+
+
+def times(path: str, until: int) -> tuple[int, int] | None:
+    """When a folder was last changed, if that was before `until` (nanoseconds since 1970): one that changes later has another time."""
+    try:
+        info = os.lstat(path)
+    except (OSError, ValueError):
+        return None
+    found = (info.st_mtime_ns, info.st_ctime_ns)
+    return found if stat.S_ISDIR(info.st_mode) and max(found) < until and info.st_dev not in _timeless() else None
+
+
+def listed(path: str, was: tuple[int, int] | None, seen: tuple[object, ...]) -> bool:
+    """Whether a folder looks as it did (`look` with `NAMES`). It is not read when nobody has changed it since."""
+    try:
+        info = os.lstat(path)
+    except (OSError, ValueError):
+        return False
+    if (
+        was == (info.st_mtime_ns, info.st_ctime_ns)
+        and (info.st_mode, info.st_uid, info.st_gid, 0, info.st_dev, info.st_ino) == seen[:6]
+    ):
+        return True
+    return look(path, NAMES) == seen
+
+
+def _timeless() -> set[int]:
+    """File systems of the kernel's own, whose folders change without a time."""
+    return {os.stat(place).st_dev for place in ("/proc", "/sys") if os.path.isdir(place)}
+
+
+def grouped(paths: Iterable[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Paths by the folder they are in."""
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        found.setdefault(folder or "/", []).append(name)
+    return tuple((folder, tuple(names)) for folder, names in found.items())
+
+
+def absent(folder: str, names: tuple[str, ...]) -> bool:
+    """Whether none of `names` is in `folder`. A small one is read at once; what it has is only believed where no rule of a file system,
+    for instance that the case of letters does not matter, could find a name that is not written there.
+    """
+    if len(names) > FEW:
+        try:
+            if os.stat(folder).st_size <= SMALL:
+                there = os.listdir(folder)
+                if "".join(there).isascii() and {name.lower() for name in there}.isdisjoint([name.lower() for name in names]):
+                    return True
+        except FileNotFoundError:
+            return True
+        except (OSError, ValueError):
+            pass
+    place = folder.rstrip("/")
+    return all(look(f"{place}/{name}", ENTRY) is None for name in names)

@@ -7,8 +7,8 @@ import hashlib
 from inner.checks.model import OK, Check, Verdict, listed
 from inner.frozen import TYPE_CHECKING
 from inner.paths import covers
-from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Tmpfs
-from inner.plan.mounts import DEV_LINKS, DEVICES, ground
+from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Tmpfs, ground
+from inner.plan.mounts import DEV_LINKS, DEVICES
 from inner.profile.layer import Set
 from inner.profile.model import MountSpec
 

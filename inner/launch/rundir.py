@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LOCK = "lock"
+LEVELS = 6  # of folders that are removed where they are
 ROOM = 1 << 30  # bytes for all records and what is kept of output
 KEPT = frozenset(("record", "output"))  # inner.records: what stays of a run
 
@@ -176,9 +177,11 @@ def rotate(state: str, keep: int, *, room: int = ROOM, always: bool = False) -> 
 def remove(path: str) -> None:
     """Remove a folder and all that is in it: without recursion and without following links, because the box chose what is inside.
 
-    Every nested folder is first moved up to the top, so that the depth of the tree does not matter. What cannot be removed stays.
+    Below a few levels every nested folder is first moved up to the top, so that the depth of the tree does not matter. What cannot
+    be removed stays.
     """
-    number, progress = 0, True
+    _remove(path, LEVELS)
+    number, progress = 0, os.path.lexists(path)
     while progress:
         progress = False
         for entry in _entries(path):
@@ -193,6 +196,15 @@ def remove(path: str) -> None:
                 else:
                     progress |= _try(os.unlink, inner.path)
             progress |= _try(os.rmdir, entry.path)
+    _try(os.rmdir, path)
+
+
+def _remove(path: str, levels: int) -> None:
+    for entry in _entries(path):
+        if not entry.is_dir(follow_symlinks=False):
+            _try(os.unlink, entry.path)
+        elif levels:
+            _remove(entry.path, levels - 1)
     _try(os.rmdir, path)
 
 

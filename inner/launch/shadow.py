@@ -193,10 +193,12 @@ def read(path: str, most: int = MOST_BYTES) -> bytes:
 def write(path: str, content: bytes) -> None:
     """A new file."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with open(fd, "wb", buffering=0) as file:
+    try:
         view = memoryview(content)
         while view:
-            view = view[file.write(view) :]
+            view = view[os.write(fd, view) :]
+    finally:
+        os.close(fd)
 
 
 def _copy(source: str, target: str) -> None:

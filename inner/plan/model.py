@@ -11,6 +11,7 @@ from inner.paths import BoxPath, HostPath, covers
 from inner.profile.model import INNER, Limits, Origin
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import TypeAlias
 
     from inner.agents.base import Login
@@ -118,7 +119,18 @@ class Dev:
 
 
 if TYPE_CHECKING:
-    Mount: TypeAlias = Bind | Tmpfs | Overlay | Mask | Data | Symlink | Dir | Proc | Dev
+    Ground: TypeAlias = Bind | Tmpfs | Overlay | Mask | Data | Symlink | Proc | Dev
+    Mount: TypeAlias = Ground | Dir
+
+
+def ground(at: Mapping[str, Mount], path: str) -> Ground | None:
+    """The mount of `at` in which an entry at `path` lies: the nearest above it that is not just a folder in another."""
+    while path != "/":  # `ancestors`, unrolled: every start asks this some hundred times
+        path = path[: path.rfind("/")] or "/"
+        mount = at.get(path)
+        if mount is not None and not isinstance(mount, Dir):
+            return mount
+    return None
 
 
 @frozen

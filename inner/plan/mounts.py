@@ -10,16 +10,14 @@ from __future__ import annotations
 from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING, assert_never, frozen
 from inner.paths import BoxPath, HostPath, ancestors
-from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Symlink, Tmpfs
+from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Symlink, Tmpfs, ground
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import TypeAlias
 
     from inner.host import Host
-    from inner.plan.model import Mount
+    from inner.plan.model import Ground, Mount
 
-    Ground: TypeAlias = Bind | Tmpfs | Overlay | Mask | Data | Symlink | Proc | Dev
 
 MOST_LINKS = 40  # ELOOP, path_resolution(7)
 
@@ -71,16 +69,6 @@ def below(bind: Bind | Overlay, path: str) -> HostPath:
     """The host's path behind `path`, which `bind` covers."""
     rest = path[len(bind.dest.rstrip("/")) :]
     return HostPath((bind.src.rstrip("/") + rest) or "/")
-
-
-def ground(at: Mapping[str, Mount], path: str) -> Ground | None:
-    """The mount of `at` in which an entry at `path` lies: the nearest above it that is not just a folder in another."""
-    while path != "/":  # `ancestors`, unrolled: every start asks this some hundred times
-        path = path[: path.rfind("/")] or "/"
-        mount = at.get(path)
-        if mount is not None and not isinstance(mount, Dir):
-            return mount
-    return None
 
 
 @frozen

@@ -18,7 +18,7 @@ from inner.plan import model
 from inner.plan.command import command
 from inner.profile import compiled
 from inner.profile.expand import Expander
-from inner.snapshot import CONTENT, Snapshot, look
+from inner.snapshot import CONTENT, NAMES, Snapshot, absent, grouped, listed, look, times
 
 if TYPE_CHECKING:
     from inner.host import Host
@@ -26,11 +26,10 @@ if TYPE_CHECKING:
     from inner.profile.model import Profile
     from inner.request import Request
 
-FORMAT = 1
+FORMAT = 2
 ENTRIES = 128
 # What a plan has nothing of but its command line, which is made anew. A field that is not named here is part of the key.
 APART = frozenset(("arg", "args_file", "dry_run", "json", "yes", "words"))
-RUN = "\0run"  # stands for the folder of the run: no path holds a NUL byte
 # Variables whose values may lie in a cache, as far as a plan holds them.
 HARMLESS = frozenset(
     ("HOME", "PATH", "SHELL", "USER", "LOGNAME", "TERM", "COLORTERM", "TZ", "DISPLAY", "WAYLAND_DISPLAY", "LANG", "LANGUAGE")
@@ -86,17 +85,25 @@ def _key(profile: Profile, request: Request, host: Host, terminal: bool) -> tupl
 
 def _find(place: str, key: tuple[object, ...], host: Host, run_dir: str) -> Plan | None:
     try:
-        known, variables, names, paths, moves, plain = kept.load(place)
+        known, variables, names, there, paths, folders, missing, old, data = kept.load(place)
         if known != key or (names is not None and names != tuple(sorted(host.env))):
             return None
         salt, values = variables
         if any(_digest(salt, host.env.get(name)) != value for name, value in values):
             return None
-        if any((name in host.env) is not there for name, there in moves[1]):
+        if any((name in host.env) is not is_there for name, is_there in there):
             return None
         if any(look(path, what) != seen for path, what, seen in paths):
             return None
-        plan: Plan = compiled.from_plain(_moved(plain, RUN, run_dir) if moves[0] else plain, RECORDS)
+        if any(not listed(folder, was, seen) for folder, was, seen in folders):
+            return None
+        if not all(absent(folder, within) for folder, within in missing):
+            return None
+        if old:
+            if _beside(old) != _beside(run_dir):
+                return None
+            data = data.replace(_encoded(old), _encoded(run_dir))
+        plan: Plan = compiled.from_plain(marshal.loads(data), RECORDS)  # noqa: S302 - see kept.load
     except (TypeError, ValueError):  # nothing kept, or of another shape
         return None
     return plan
@@ -112,17 +119,16 @@ def _keep(
     paths = tuple((path, what, look(path, what)) for path, what in snapshot.asked.items() if not covers(own, path))
     if any(seen and what == CONTENT and max(seen[-1][2:]) > began - kept.SETTLED for _, what, seen in paths):  # type: ignore[index]
         return
-    plain = compiled.to_plain(replace(plan, command=()))
-    data = marshal.dumps(plain)
+    data = marshal.dumps(compiled.to_plain(replace(plan, command=())))
     private = [value for name in env.valued if (value := env.get(name)) and not _harmless(name)]
     if any(len(text) >= SHORT and os.fsencode(text) in data for text in (*private, *request.words[1:], *request.arg)):
         return
-    mentioned = bool(run_dir) and os.fsencode(run_dir) in data
-    plain = _moved(plain, run_dir, RUN) if mentioned else plain
-    if mentioned and os.fsencode(run_dir) in marshal.dumps(plain):  # type: ignore[arg-type]  # in the content of a file
-        return
+    old = run_dir if run_dir and _encoded(run_dir) in data else ""
     names = tuple(sorted(env)) if env.listed else None
-    kept.save(place, (key, (salt, values), names, paths, (mentioned, there), plain), entries=ENTRIES)
+    missing = grouped(path for path, _, seen in paths if seen is None)
+    folders = tuple((path, times(path, began - kept.SETTLED), seen) for path, what, seen in paths if seen and what == NAMES)
+    paths = tuple(found for found in paths if found[2] is not None and found[1] != NAMES)
+    kept.save(place, (key, (salt, values), names, there, paths, folders, missing, old, data), entries=ENTRIES)
 
 
 def _harmless(name: str) -> bool:
@@ -136,13 +142,15 @@ def _digest(salt: int, value: str | None) -> bytes | None:
     return None if value is None else _imp.source_hash(salt, os.fsencode(value))
 
 
-def _moved(data: object, old: str, new: str) -> object:
-    """`data` with every path below `old` below `new`."""
-    if isinstance(data, str):
-        return new + data[len(old) :] if data == old or data.startswith(old + "/") else data
-    if isinstance(data, tuple):
-        return tuple([_moved(item, old, new) for item in data])
-    return data
+def _beside(run_dir: str) -> tuple[str, int]:
+    """What the folders of two runs have in common, so that the name of one can stand in the place of the other's."""
+    parent, _, name = run_dir.rpartition("/")
+    return parent, len(name)
+
+
+def _encoded(text: str) -> bytes:
+    """As marshal has it."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _with_command(plan: Plan, profile: Profile, request: Request, host: Host) -> Plan:

@@ -97,17 +97,17 @@ def test_the_box_sees_nothing_of_it(project):
 TEST = Profile("test")
 
 
-def planned(project, env, profile=TEST, **request):
+def planned(project, env, profile=TEST, *, run_dir="/state/runs/1", **request):
     """The plan of a start, that of `build`, and whether the first was kept."""
     host = RealHost(env, cwd=str(project))
     words = Request(**request)
     found = []
     real, store._built = store._built, lambda *given, **more: found.append(1) or real(*given, **more)
     try:
-        plan = store.planned(profile, words, host, terminal=False, run_dir="/state/runs/1")
+        plan = store.planned(profile, words, host, terminal=False, run_dir=run_dir)
     finally:
         store._built = real
-    return plan, build(profile, words, host, terminal=False, run_dir="/state/runs/1"), not found
+    return plan, build(profile, words, host, terminal=False, run_dir=run_dir), not found
 
 
 @pytest.fixture
@@ -131,6 +131,17 @@ def test_a_kept_plan_is_the_plan(project, env, request_):
         plan, fresh, hit = planned(project, env, **request_)
         assert plan == fresh
         assert hit is expected
+
+
+def test_a_kept_plan_speaks_of_the_folder_of_this_run(project, env):
+    subprocess.run(["git", "init", "-q", str(project)], check=True)
+    first, _, _ = planned(project, env, words=("true",), run_dir="/state/runs/20260101-000000-aaaaaa")
+    assert "/state/runs/20260101-000000-aaaaaa" in repr(first)
+    for run_dir, kept_ in (("/state/runs/20260101-000000-bbbbbb", True), ("/other/runs/20260101-000000-bbbbbb", False)):
+        plan, fresh, hit = planned(project, env, words=("true",), run_dir=run_dir)
+        assert plan == fresh
+        assert hit is kept_
+        assert "aaaaaa" not in repr(plan)
 
 
 def test_the_words_of_the_command_are_not_kept(project, env):
