@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inner.agents.base import ABOUT, Login, Seed
+from inner.agents.base import ABOUT, BaseUrl, Login, Seed
 
 NAME = "opencode"
 COMMANDS = ("opencode",)
@@ -24,4 +24,7 @@ HOSTS = ("api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.c
 OPTIONAL = ("models.opencode.ai",)
 PROTECTED = (".opencode/", "opencode.json", "opencode.jsonc")
 SCRATCH = (".opencode",)  # it puts a `.gitignore` there, and does not start when it cannot
-BASE_URLS = ()
+BASE_URLS = (
+    BaseUrl("ANTHROPIC_BASE_URL", "api.anthropic.com", "/v1", (("x-api-key", "ANTHROPIC_API_KEY"),)),
+    BaseUrl("OPENAI_BASE_URL", "api.openai.com", "/v1", (("authorization", "OPENAI_API_KEY"),)),
+)

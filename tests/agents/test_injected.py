@@ -33,6 +33,7 @@ AGENTS = {
     "codex": ("api.openai.com", "authorization", "Bearer {secret}", ("-m", "gpt-5")),
     "gemini": ("generativelanguage.googleapis.com", "x-goog-api-key", "{secret}", ()),
     "aider": ("api.openai.com", "authorization", "Bearer {secret}", ()),
+    "opencode": ("api.anthropic.com", "x-api-key", "{secret}", ("-m", "anthropic/claude-sonnet-4-5")),
 }
 
 
