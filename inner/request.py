@@ -28,6 +28,7 @@ class Request:
     block: tuple[str, ...] = ()
     review: bool = False
     detach: bool = False
+    trace: bool = False
     dry_run: bool = False
     json: bool = False
     sha256: str = ""

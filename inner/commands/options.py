@@ -68,6 +68,7 @@ RUN = (
     Option("allow_remote", ("--allow-remote",), "flag", "Let a profile come from a URL, narrowed; asks first", TRUST),
     Option("trust_remote", ("--trust-remote",), "flag", "Use a downloaded profile as it is", TRUST),
     Option("yes", ("-y", "--yes"), "flag", "Answer yes to questions, but not about downloads", TRUST),
+    Option("trace", ("--trace",), "flag", "Tell what the command looked for in vain; needs strace", SHOW),
     Option("dry_run", ("--dry-run",), "flag", "Show what would be done, and stop", SHOW),
     Option("json", ("--json",), "flag", "With --dry-run: the plan as JSON", SHOW),
 )

@@ -127,6 +127,19 @@ def add(app: typer.Typer) -> None:
 
         raise typer.Exit(guard(work))
 
+    @group.command("suggest", help="Show what a run was denied as lines for its profile, or write them.")
+    def suggest_(
+        wanted: str = typer.Argument("", metavar="[RUN]", help="The run, or the first letters of it (default: the newest)."),
+        apply: bool = typer.Option(
+            False, "--apply", help="Write them: to your own profile, or to a new one on top of another's."
+        ),
+        name: str = typer.Option("", "--name", metavar="NAME", help="Make a new profile of this name (default: my-PROFILE)."),
+        as_json: bool = typer.Option(False, "--json", help="As JSON."),
+    ) -> None:
+        from inner.commands.suggest import suggest
+
+        raise typer.Exit(guard(lambda: suggest(wanted, name=name, apply=apply, as_json=as_json)))
+
     @group.command("schema", help="Print the JSON schema of profile files, for editors that check TOML.")
     def schema_() -> None:
         raise typer.Exit(guard(schema))

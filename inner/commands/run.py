@@ -6,7 +6,7 @@ import os
 import sys
 
 from inner.errors import CannotExecute, CommandNotFound, ConfigError, RunError
-from inner.frozen import TYPE_CHECKING
+from inner.frozen import TYPE_CHECKING, replace
 from inner.guard import guard
 from inner.host import RealHost
 from inner.paths import cache_dir, state_dir
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from inner.plan.model import Plan
     from inner.profile.model import Profile
     from inner.request import Request
+    from inner.trace.strace import Tracer
 
 AGAIN = "INNER_STARTED_AGAIN"
 
@@ -56,15 +57,22 @@ def run(request: Request) -> int:
     rundir.prepare(state_dir(host.env, host.home), cache_dir(host.env, host.home))
     plan = planned(profile, request, host, terminal=terminal, args_file=_args_file(request), run_dir=folder)
     features = probe(host.env, project=plan.project)
+    tracer = None
+    if request.trace:
+        from inner.commands.traced import tracer as made
+
+        tracer = made(profile, request, host)
     if request.dry_run:
+        if tracer is not None:
+            plan = replace(tracer.shown(plan, folder), command=tracer.command(plan.command))
         from inner.commands.dry_run import show
 
         return show(plan, profile, features, host, as_json=request.json)
     if request.detach:
         from inner.commands.attach import detached
 
-        return detached(lambda: _start(plan, profile, features, host, folder), host, folder)
-    return _start(plan, profile, features, host, folder)
+        return detached(lambda: _start(plan, profile, features, host, folder, tracer), host, folder)
+    return _start(plan, profile, features, host, folder, tracer)
 
 
 def _again() -> None:
@@ -100,7 +108,7 @@ def _args_file(request: Request) -> bytes | None:
         raise ConfigError(f"cannot read the arguments in `{request.args_file}`: {reason}", where=request.args_file) from None
 
 
-def _start(plan: Plan, profile: Profile, features: Features, host: RealHost, folder: str) -> int:
+def _start(plan: Plan, profile: Profile, features: Features, host: RealHost, folder: str, tracer: Tracer | None) -> int:
     """Make what the plan needs, start the box, and tell how it ended."""
     from inner import ui
     from inner.launch import rundir, session
@@ -108,9 +116,9 @@ def _start(plan: Plan, profile: Profile, features: Features, host: RealHost, fol
     refuse_unexecutable(plan.command)
     try:
         if any(isinstance(mount, Overlay) for mount in plan.mounts):
-            return _review(plan, profile, features, host, folder)
-        outcome = session.run(plan, profile, features, host, folder=folder, warn=ui.warning, progress=_copying)
-        return _tell(plan, outcome, features, folder)
+            return _review(plan, profile, features, host, folder, tracer)
+        outcome = session.run(plan, profile, features, host, folder=folder, warn=ui.warning, progress=_copying, tracer=tracer)
+        return _tell(plan, outcome, features, folder, traced=tracer is not None)
     finally:
         rundir.rotate(state_dir(host.env, host.home), profile.keep_runs)
 
@@ -124,7 +132,7 @@ def _receipt(folder: str) -> None:
     receipt_of(load(folder, alive), ui.err)
 
 
-def _review(plan: Plan, profile: Profile, features: Features, host: RealHost, folder: str) -> int:
+def _review(plan: Plan, profile: Profile, features: Features, host: RealHost, folder: str, tracer: Tracer | None) -> int:
     """The same, with changes kept apart."""
     from inner import ui
     from inner.launch import session
@@ -133,11 +141,19 @@ def _review(plan: Plan, profile: Profile, features: Features, host: RealHost, fo
     state, wanted = state_dir(host.env, host.home), host.env.get("INNER_REVIEW", "")
     with Kept(plan, features, state, warn=ui.warning, progress=_copying, wanted=wanted) as kept:
         outcome = session.run(
-            kept.plan, profile, features, host, folder=folder, warn=ui.warning, progress=_copying, enter=kept.enter
+            kept.plan,
+            profile,
+            features,
+            host,
+            folder=folder,
+            warn=ui.warning,
+            progress=_copying,
+            enter=kept.enter,
+            tracer=tracer,
         )
     for text in told(kept):
         ui.note(text)
-    return _tell(plan, outcome, features, folder)
+    return _tell(plan, outcome, features, folder, traced=tracer is not None)
 
 
 def _copying(files: int, source: str) -> None:
@@ -146,7 +162,7 @@ def _copying(files: int, source: str) -> None:
     ui.note(f"copying `{source}`: {files} files so far")
 
 
-def _tell(plan: Plan, outcome: Outcome, features: Features, folder: str) -> int:
+def _tell(plan: Plan, outcome: Outcome, features: Features, folder: str, *, traced: bool = False) -> int:
     from inner import ui
 
     if outcome.reason == "setup":
@@ -174,6 +190,10 @@ def _tell(plan: Plan, outcome: Outcome, features: Features, folder: str) -> int:
         tell(folder, plan.agents)
     if plan.summary:
         _receipt(folder)
+    elif traced:
+        from inner.commands import traced as report
+
+        report.tell(folder)
     elif plan.terminal == "private" and os.path.isdir(folder):
         ui.note(f"run {folder.rpartition('/')[2]} has ended: `inner log show` tells what it did")
     return outcome.status

@@ -12,9 +12,10 @@ from inner.guard import guard
 
 if TYPE_CHECKING:
     from inner.host import Host, RealHost
-    from inner.plan.explain import Answer, Verdict
+    from inner.plan.explain import Answer, Case, Verdict
     from inner.plan.model import Plan
     from inner.profile.model import Profile
+    from inner.request import Request
 
 KINDS = ("path", "host", "variable")
 
@@ -75,15 +76,35 @@ def sort_of(text: str, host: Host) -> str:
 
 def ask(subject: str, kind: str, name: str, workdir: str, settings: object, host: RealHost) -> Answer:
     """The answer for one subject, asked of the plan that `inner run` would make."""
-    from inner.launch import rundir
-    from inner.paths import normal, state_dir
-    from inner.plan.build import build
-    from inner.plan.explain import Case
+    from inner.paths import normal
     from inner.profile.resolve import resolve
     from inner.request import Request
 
     request = Request(profile=name, workdir=workdir)
-    profile = resolve(request, settings, host)  # type: ignore[arg-type]
+    case = case_of(resolve(request, settings, host), request, host)  # type: ignore[arg-type]
+    if kind == "path":
+        path = host.home + subject[1:] if subject == "~" or subject.startswith("~/") else subject
+        return case.path(normal(path if path.startswith("/") else f"{host.cwd}/{path}"))
+    if kind == "variable":
+        if not (subject.isascii() and subject.isidentifier()):
+            raise UsageError("this is not the name of a variable", hint="letters, digits and `_`")
+        return case.variable(subject)
+    return reach(case, subject)
+
+
+def reach(case: Case, subject: str) -> Answer:
+    """The answer for a host: `HOST[:PORT]`, or a URL."""
+    entry, name, port = _entry(subject)
+    return case.reach(entry, lambda plan, wanted: _decide(plan, wanted, case.host, name, port))
+
+
+def case_of(profile: Profile, request: Request, host: Host) -> Case:
+    """The plan that `inner run` would make of it, ready to be asked."""
+    from inner.launch import rundir
+    from inner.paths import state_dir
+    from inner.plan.build import build
+    from inner.plan.explain import Case
+
     folder = rundir.name(state_dir(host.env, host.home))
 
     def plan_of(wanted: Profile) -> Plan:
@@ -93,16 +114,7 @@ def ask(subject: str, kind: str, name: str, workdir: str, settings: object, host
             shell = replace(wanted, entrypoint=replace(wanted.entrypoint, cmd="/bin/sh", args=()))
             return build(shell, request, host, terminal=True, run_dir=folder)
 
-    case = Case(plan_of(profile), profile, host, plan_of)
-    if kind == "path":
-        path = host.home + subject[1:] if subject == "~" or subject.startswith("~/") else subject
-        return case.path(normal(path if path.startswith("/") else f"{host.cwd}/{path}"))
-    if kind == "variable":
-        if not (subject.isascii() and subject.isidentifier()):
-            raise UsageError("this is not the name of a variable", hint="letters, digits and `_`")
-        return case.variable(subject)
-    entry, host_name, port = _entry(subject)
-    return case.reach(entry, lambda plan, wanted: _decide(plan, wanted, host, host_name, port))
+    return Case(plan_of(profile), profile, host, plan_of)
 
 
 def _entry(text: str) -> tuple[str, str, int]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from inner.launch.outcome import Outcome
     from inner.plan.model import Plan
     from inner.profile.model import Profile
+    from inner.trace.strace import Tracer
 
 
 def run(
@@ -40,10 +41,12 @@ def run(
     stdio: tuple[int, int, int] = (0, 1, 2),
     record: bool = True,
     limited: Callable[[dict[str, object]], None] | None = None,
+    tracer: Tracer | None = None,
 ) -> Outcome:
     """Start the box, stay until it has ended. `folder` is the run's own (`rundir.name`); `warn` gets what the user should know,
     one line each; `progress(files, source)` is called while something large is copied; without `record` nothing
-    is kept of it; `limited` is told which limits hold, and by what (`limits.Held.hold`). Raises RunError and its kin.
+    is kept of it; `limited` is told which limits hold, and by what (`limits.Held.hold`); `tracer` watches what the
+    command looks for. Raises RunError and its kin.
     """
     open_to = syscall.unconfined(own_network=plan.namespaces.net, setuid=features.setuid)
     for text in (*plan.notices, *bwrap.limitations(plan, features), *([open_to] if open_to else [])):
@@ -53,6 +56,8 @@ def run(
         from inner.launch import login
 
         plan = login.fill(plan, host, warn)
+    if tracer is not None:
+        plan = tracer.shown(plan, folder)
     words = bwrap.words(plan, features, env=host.env, filter=seccomp.filter_of(plan, os.uname().machine))
     rundir.sweep(folder.rpartition("/runs/")[0], lambda left: recover(left, warn))
     with Undo() as undo, Account(decided, host.env, folder, undo, warn, kept=record) as account:
@@ -63,6 +68,9 @@ def run(
         guard = guarding.Guarding(plan.guard, folder, warn, thorough=plan.seccomp != "default")
         undo.later(guard.end)
         guard.begin()
+        if tracer is not None:
+            undo.later(tracer.close)
+            tracer.begin(decided, folder)
         scaffold.note(folder, plan.scaffolding)
         undo.later(scaffold.remove, folder)
         reached = network.of(plan, profile, host, account.record, folder, undo)
@@ -87,7 +95,7 @@ def run(
         outcome = supervisor.run(
             features.path,
             words,
-            plan.command,
+            plan.command if tracer is None else tracer.command(plan.command),
             terminal=plan.terminal,
             timeout=plan.timeout,
             clipboard=plan.clipboard,
@@ -103,6 +111,9 @@ def run(
         if held is not None:
             used = held.usage()
             outcome = replace(outcome, memory=used.memory, processes=used.processes, oom=used.oom)
+        if tracer is not None:
+            outcome = tracer.end(outcome)
+            account.record.write("trace", **tracer.told(decided))
         guard.end()
         account.left(guard)
         account.ended(outcome)

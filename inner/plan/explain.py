@@ -85,9 +85,11 @@ class Case:
         self.plan, self.profile, self.host = plan, profile, host
         self._again = plan_again
 
-    def path(self, path: str) -> Answer:
-        """`path` is absolute and normal."""
+    def path(self, path: str, *, write: bool = False) -> Answer:
+        """`path` is absolute and normal; `write`: what is not shown is to be writable, if that may be."""
         answer, wanted = _path(self.plan, self.profile, self.host, path)
+        if write and answer.state == "absent" and wanted and not isinstance(wanted[0].patches.get("sandbox.allow"), Edit):
+            wanted = (*_own(self.host, path), *wanted)
         return self._changed(answer, wanted, lambda plan, profile: _path(plan, profile, self.host, path)[0].state)
 
     def variable(self, name: str) -> Answer:
@@ -201,8 +203,19 @@ def _write(host: Host, seen: Seen, path: str) -> tuple[Candidate, ...]:
     shown = isinstance(seen.mount, Bind) and seen.host and seen.kind in ("dir", "file")
     if seen.mode == "rw" or not shown or any(covers(tree, seen.host) for tree in SYSTEM) or not _may(host, seen.host, 2):
         return ()
+    return (_writable(path),)
+
+
+def _own(host: Host, path: str) -> tuple[Candidate, ...]:
+    """How something of the user's own becomes visible and writable in one step."""
+    real = realpath(host, path)
+    system = any(covers(tree, real) for tree in SYSTEM) or kind(host, real) not in ("dir", "file")
+    return () if system or not _may(host, real, 2) else (_writable(path),)
+
+
+def _writable(path: str) -> Candidate:
     flags = ("--mount", f"{path}:{path}:rw") if ":" not in path else ()
-    return (Candidate(("writable",), {f"mounts.{path}": Set(MountSpec(path, "", "rw"))}, flags),)
+    return Candidate(("writable",), {f"mounts.{path}": Set(MountSpec(path, "", "rw"))}, flags)
 
 
 # --- hosts ----------------------------------------------------------------------------------------------------------------

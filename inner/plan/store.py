@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FORMAT = 2
 ENTRIES = 128
 # What a plan has nothing of but its command line, which is made anew. A field that is not named here is part of the key.
-APART = frozenset(("arg", "args_file", "dry_run", "json", "yes", "words"))
+APART = frozenset(("arg", "args_file", "dry_run", "json", "yes", "trace", "words"))
 # Variables whose values may lie in a cache, as far as a plan holds them.
 HARMLESS = frozenset(
     ("HOME", "PATH", "SHELL", "USER", "LOGNAME", "TERM", "COLORTERM", "TZ", "DISPLAY", "WAYLAND_DISPLAY", "LANG", "LANGUAGE")

@@ -104,6 +104,7 @@ def data(run: Run) -> dict[str, Any]:
         "denied": [
             {"host": host, "times": count, "reason": contacted["deny"][1][host]} for host, count in contacted["deny"][0].items()
         ],
+        "missed": run.first("trace").get("missed"),
         "changes": changes(run),
         "output": run.output or None,
     }
@@ -135,6 +136,7 @@ def lines(run: Run) -> list[tuple[str, str]]:
             ("limits", f"not enforced: {', '.join(run.first('limits')['missing'])} ({run.first('limits').get('reason', '')})")
         )
     rows += _network(run)
+    rows += missed(run)
     rows += _changes(run)
     if end.get("lost"):
         rows.append(("lost", f"output could not be delivered: {end['lost']}"))
@@ -161,6 +163,38 @@ def _network(run: Run) -> list[tuple[str, str]]:
     if run.first("network"):
         rows.append(("network", f"ended before the box did: {run.first('network').get('reason', '')}"))
     return rows
+
+
+def missed(run: Run) -> list[tuple[str, str]]:
+    """What a traced run looked for and did not get, by program, with what would change that."""
+    event = run.first("trace")
+    if not event:
+        return []
+    found = sorted(event.get("missed") or (), key=lambda one: (one.get("programs") or [""], str(one.get("subject"))))
+    rows = []
+    for one in found[:MOST_LINES]:
+        often = f", {one['times']} times" if one.get("times", 1) > 1 else ""
+        what = f"{one.get('state') or 'not got'}, {one.get('want')}"
+        rows.append(f"{', '.join(map(str, one.get('programs') or ()))}: {one.get('subject')}: {what}{often}")
+        changes = one.get("changes") or ()
+        guarded = [text for text in map(str, one.get("reasons") or ()) if "guarded" in text or not changes]
+        rows += guarded
+        rows += [f"to have it {change['to']}: {_short(str(change['toml']))}" for change in changes[:1]]
+    if len(found) > MOST_LINES:
+        rows.append(f"and {len(found) - MOST_LINES} more: `inner log show {run.id} --json`")
+    if any(one.get("changes") for one in found):
+        rows.append(f"as lines for the profile: `inner profile suggest {run.id}`")
+    if event.get("cut"):
+        rows.append("there was more than is looked at")
+    return [
+        ("missed" if at == 0 else "", row) for at, row in enumerate(rows or ["nothing that is on the host and not in the box"])
+    ]
+
+
+def _short(toml: str) -> str:
+    """The lines of one table in a sentence."""
+    head, _, rest = toml.partition("\n")
+    return f"`{'`, `'.join(rest.splitlines())}` under `{head}`"
 
 
 PROJECT = (

@@ -68,6 +68,7 @@ def test_a_usual_start_imports_little(project):
     assert not found & DEAR
     assert {name.split(".")[0] for name in found - ours} <= STANDARD
     assert "inner.plan.build" not in ours
+    assert "inner.trace" not in ours
     assert len(ours) <= 70
 
 
