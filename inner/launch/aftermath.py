@@ -141,12 +141,30 @@ class _Walk:
             try:
                 at = _folder(top, folder)
             except OSError:
+                self._link(top, name, why)
                 continue
             try:
                 os.lstat(last, dir_fd=at)
                 self._hold(at, last, f"{folder}/" if folder else "", why)
             except OSError:
                 continue
+            finally:
+                os.close(at)
+
+    def _link(self, top: int, name: str, why: str) -> None:
+        """A name whose folder is reached through a link: none was on the way at the start, or the run would have been refused."""
+        try:
+            os.stat(name, dir_fd=top)
+        except OSError:
+            return
+        parts = name.split("/")
+        for depth in range(len(parts) - 1):
+            above = "/".join(parts[:depth])
+            at = _folder(top, above)
+            try:
+                if stat.S_ISLNK(os.lstat(parts[depth], dir_fd=at).st_mode):
+                    self._hold(at, parts[depth], f"{above}/" if above else "", why)
+                    return
             finally:
                 os.close(at)
 
@@ -223,8 +241,10 @@ class _Walk:
                 continue
             if info.st_ctime_ns >= self.since:
                 self._changed(fd, name, prefix, info, quiet=quiet)
-        if "objects" in folders and "refs" in folders and any(entry.name == "HEAD" for entry in entries):
-            self._bare(fd, prefix)
+        if any(entry.name == "HEAD" for entry in entries):
+            names = {entry.name for entry in entries}
+            if "commondir" in names or names >= {"objects", "refs"}:  # git follows links, and commondir, here (setup.c)
+                self._bare(fd, prefix)
         return folders
 
     def _changed(self, fd: int, name: str, prefix: str, info: os.stat_result, *, quiet: bool) -> None:
@@ -273,12 +293,15 @@ class _Walk:
 
     def _repository(self, fd: int, prefix: str) -> None:
         """A git folder that the box could write. It stays in effect when nothing that runs programs was touched."""
+        from inner.launch.gitleft import ctime, newest_hook, newest_named, runs
+
         times = {
-            name: _ctime(fd, name) for name in ("HEAD", "config", "commondir", "config.worktree", "hooks", "modules", "worktrees")
+            name: ctime(fd, name) for name in ("HEAD", "config", "commondir", "config.worktree", "hooks", "modules", "worktrees")
         }
         made = times["config"] >= self.since or not times["config"]
-        touched = max(*times.values(), os.fstat(fd).st_ctime_ns, _newest_hook(fd)) >= self.since
-        if times["HEAD"] and touched and (made or _runs(fd)):
+        newest = max(*times.values(), os.fstat(fd).st_ctime_ns, newest_hook(fd))
+        touched = newest >= self.since or newest_named(fd, "../" if prefix.endswith(".git/") else "") >= self.since
+        if times["HEAD"] and touched and (made or runs(fd)):
             why = "a repository that was made or changed in the box"
             for name in ("config", "HEAD"):
                 if times[name] and _regular(fd, name):
@@ -329,46 +352,5 @@ def _folder(top: int, path: str) -> int:
     return fd
 
 
-def _ctime(fd: int, name: str) -> int:
-    try:
-        return os.lstat(name, dir_fd=fd).st_ctime_ns
-    except OSError:
-        return 0
-
-
 def _regular(fd: int, name: str) -> bool:
     return not stat.S_ISDIR(os.lstat(name, dir_fd=fd).st_mode)
-
-
-def _names(fd: int, name: str) -> list[str]:
-    try:
-        at = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
-    except OSError:
-        return []
-    try:
-        return os.listdir(at)
-    finally:
-        os.close(at)
-
-
-def _newest_hook(fd: int) -> int:
-    return max((_ctime(fd, f"hooks/{name}") for name in _names(fd, "hooks")), default=0)
-
-
-def _runs(fd: int) -> bool:
-    """Whether git could run or include anything from here: whatever is not known to be harmless counts."""
-    if any(not name.endswith(".sample") for name in _names(fd, "hooks")):
-        return True
-    if any(_ctime(fd, name) for name in ("commondir", "config.worktree", "modules", "worktrees")):
-        return True
-    try:
-        config = os.open("config", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=fd)
-    except OSError:
-        return bool(_ctime(fd, "config"))
-    from inner import gitconfig
-
-    with open(config, "rb") as file:
-        text = file.read(gitconfig.MOST_BYTES + 1)
-    entries, bad = gitconfig.parse(text)
-    harmless = [entry for entry in entries if gitconfig.permitted(entry, gitconfig.LOCAL)]
-    return bool(bad) or len(text) > gitconfig.MOST_BYTES or len(harmless) != len(entries)

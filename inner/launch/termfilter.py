@@ -157,7 +157,9 @@ class TermFilter:
             return at + 1  # ESC cancelled by another control: never shown alone, or it would join with what follows
         before = self.asked
         self._escape(data[at + 1 : end + 1])
-        if data[end] != 0x5C and (self.questions or self.asked == before):  # not a string terminator without a string
+        # Not a string terminator without a string; and not ESC %, after which a terminal no longer takes text for UTF-8 (ISO 2022 15.4.2),
+        # so that the last byte of a quotation mark is the introducer of a string
+        if data[end] != 0x5C and data[at + 1] != 0x25 and (self.questions or self.asked == before):
             out.append(data[at : end + 1])
         return end + 1
 

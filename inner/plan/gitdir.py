@@ -29,6 +29,7 @@ MOST = 12  # repositories in the project that get a copy; more would make the st
 # What says which programs see the content of a file first: without it a commit would store something else than outside.
 DRIVERS = ("filter",)
 LINKED = ("hooks", "config", "config.worktree", "info", "modules")
+MOST_NAMED = 200  # files of a project that git's settings may name
 
 
 class GitDir:
@@ -193,7 +194,7 @@ class GitDir:
         kept = [e for e in kept if not (e.section == "extensions" and e.key in ("worktreeconfig", "relativeworktrees"))]
         kept += [e for e in found.entries if e.section in DRIVERS]
         for entry in found.entries:
-            place = self._place(found, entry)
+            place = self._place(found, entry, str(found.common))
             if place and covers(self.project, place):
                 kept.append(entry)
         if found.option("core.hooksPath") and not any(e.key == "hookspath" for e in kept):
@@ -206,23 +207,35 @@ class GitDir:
             kept.append(Entry("sparse", None, "expectfilesoutsideofpatterns", "true"))
         return gitconfig.render(kept)
 
-    def _place(self, found: Repository, entry: Entry) -> str:
-        """The path that an entry names, when it is one whose content git runs or reads as settings."""
+    def _place(self, found: Repository, entry: Entry, base: str) -> str:
+        """The path that an entry of a file in `base` names, when it is one whose content git runs or reads as settings."""
         if (entry.section, entry.sub, entry.key) == ("core", None, "hookspath"):
             named, base = entry.value or "", str(found.top)
         else:
-            named, base = (gitconfig.included(entry) or ("", ""))[1], str(found.common)
+            named = (gitconfig.included(entry) or ("", ""))[1]
         if not named or named.startswith("~"):
             return ""
         path = normal(named if named.startswith("/") else f"{base}/{named}")
         return path if covers(self.project, path) else realpath(self.host, path)  # home may be a link itself
 
     def _programs(self, found: Repository) -> None:
-        """Files of the project that git outside would run or read: named by the repository's settings, or by links in its folder."""
-        places = [place for entry in found.entries if (place := self._place(found, entry))]
-        for entry in found.entries:
+        """Files of the project that git outside would run or read: named by the repository's settings, by those that these include,
+        or by links in its folder.
+        """
+        places: list[str] = []
+        todo = [(entry, str(found.common)) for entry in found.entries]
+        while todo:
+            entry, base = todo.pop()
+            place = self._place(found, entry, base)
             if entry.section not in ("remote", "branch", "user", "submodule"):
                 places += self._named(found.top, entry.value or "")
+            if place and place not in places:
+                places.append(place)
+                if gitconfig.included(entry) is not None and covers(self.project, place):
+                    more = gitconfig.parse(self.host.read(place, gitconfig.MOST_BYTES) or b"")[0]
+                    todo += [(one, place.rpartition("/")[0]) for one in more]
+            if len(places) > MOST_NAMED:
+                raise ConfigError(f"git's settings name more than {MOST_NAMED} files", where=str(found.gitdir))
         folder = f"{found.common}/hooks"
         for link in (*(f"{found.common}/{name}" for name in LINKED), *(f"{folder}/{name}" for name in self.host.listdir(folder))):
             if getattr(self.host.lstat(link), "kind", "") == "link":

@@ -8,6 +8,7 @@ from __future__ import annotations
 from inner.frozen import TYPE_CHECKING, frozen, replace
 from inner.paths import BoxPath, HostPath, covers
 from inner.plan.gitdir import GitDir
+from inner.plan.identity import steering
 from inner.plan.model import Bind, Guard, Variable
 from inner.plan.protect import ALWAYS, LATE, Protection, masks, tracked
 
@@ -70,6 +71,7 @@ def guard(
         if project not in top:
             protection.add((".git/",), absent="placeholder")
         protection.add(found.protect, absent="placeholder")
+        protection.add(steering(host, project), absent="placeholder")
     protection.add(ALWAYS, absent="placeholder")
     protection.add(steered, absent="placeholder")
     protection.add(LATE, absent="late")

@@ -95,6 +95,21 @@ def _moved(profile: Profile) -> Iterator[Entry]:
             yield Entry("url", f"http://{host}/", "insteadof", f"https://{host}/")
 
 
+def steering(host: Host, project: str) -> list[str]:
+    """Paths in the project that git reads or runs because the user's own settings say so, whichever repository it is in: dotfiles
+    that are worked on, and hooks in a folder of every work tree.
+    """
+    home = [f"{host.home}/.gitconfig", f"{host.env.get('XDG_CONFIG_HOME') or host.home + '/.config'}/git/config"]
+    texts = [(host.read(realpath(host, path), gitconfig.MOST_BYTES) or b"").lower() for path in home]
+    linked = any(covers(project, realpath(host, path)) for path in home)
+    if not linked and not any(b"hookspath" in text or b"include" in text for text in texts):
+        return []
+    found = _Configuration(host, project, ())
+    hooks = gitconfig.value_of(found.entries, "core.hooksPath") or ""
+    named = [normal(hooks if hooks.startswith("/") else f"{project}/{hooks}")] if hooks and not hooks.startswith("~") else []
+    return [place for place in (*named, *found.files) if place != project and covers(project, place)]
+
+
 class _Configuration:
     """Every entry that git would read outside for this project but its own configuration, in order, and the files it is from."""
 

@@ -32,6 +32,7 @@ LATE = (
     ".lvimrc", ".dir-locals.el", ".dir-locals-2.el", "inner.toml", ".gdbinit", ".lldbinit", ".cursorrules",
     ".windsurf", ".windsurfrules", ".clinerules", ".roo", ".kiro", ".continue", ".aider.conf.yml", ".agents", ".qwen", ".amp",
     "opencode.json", "opencode.jsonc", ".config/inner.toml", ".config/inner", ".husky", ".githooks", ".lfsconfig",
+    ".helix", ".lite_project.lua", ".theia", ".trae", ".hg/hgrc", ".hg/hgrc-not-shared", ".hg/sharedpath", ".jj/repo/config.toml", ".sl/config",
     ".mise.toml", "mise.toml", ".mise", ".config/mise", ".autoenv", ".autoenv.zsh", ".local.vimrc",
 )  # fmt: skip
 MOST_FOLDERS, MOST_DEPTH = 2000, 4  # that one `**` of a mask looks into
