@@ -14,6 +14,7 @@ MOST_INCLUDED = 20  # files that the settings of one repository include
 
 
 def ctime(fd: int, name: str) -> int:
+    """When an entry of `fd` changed last, in nanoseconds; 0 when there is none."""
     try:
         return os.lstat(name, dir_fd=fd).st_ctime_ns
     except OSError:
@@ -32,6 +33,7 @@ def _names(fd: int, name: str) -> list[str]:
 
 
 def newest_hook(fd: int) -> int:
+    """When a hook changed last."""
     return max((ctime(fd, f"hooks/{name}") for name in _names(fd, "hooks")), default=0)
 
 
