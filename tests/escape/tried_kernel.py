@@ -68,7 +68,7 @@ ATTEMPTS = table(
         "every other family of sockets": ("#py\nfor f in range(46):\n    for k in (1, 2, 3, 5):\n        try:\n            if f not in (1, 2, 10, 16): socket.socket(f, k); got(f)\n        except OSError: pass", {"needs": lambda: bool(_families())}),
         "families of netlink": "#py\nfor p in range(1, 22):\n    try: socket.socket(16, 3, p); got(p)\n    except OSError as e: print(p, e)",
         "device events": "#py\ns = socket.socket(16, 3, 15) if 1 else 0\ns.bind((0, 1)); got('listening')",
-        "symbols of the kernel": ("grep -qs . /proc/kallsyms && got symbols", {"needs": lambda: bool(Path("/proc/kallsyms").exists() and Path("/proc/kallsyms").open().readline())}),
+        "symbols of the kernel": ("grep -qs . /proc/kallsyms && got symbols", {"needs": lambda: Path("/proc/kallsyms").exists()}),
         "modules of the kernel": ("grep -qs . /proc/modules && got modules; ls /sys/module >/dev/null 2>&1 && got modules", {"needs": lambda: Path("/sys/module").exists()}),
         "firmware and numbers of the machine": ("cat /sys/class/dmi/id/* /sys/class/net/*/address 2>/dev/null | grep -q . && got numbers", {"needs": lambda: bool(list(Path("/sys/class/net").glob("*/address")))}),
         "disks": ("grep -q . /proc/partitions /proc/diskstats && got disks; ls /sys/block/* >/dev/null 2>&1 && got disks", {"needs": lambda: bool(Path("/proc/partitions").read_text().strip())}),
