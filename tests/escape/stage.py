@@ -66,7 +66,11 @@ class Stage:
         self.marks.mkdir()
         for scratch in ("/tmp", "/var/tmp", "/dev/shm"):  # a secret in each; the folder is ours
             (Path(scratch) / f"inner-escape-{TOKEN[:8]}").write_text(TOKEN)
+        names = ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup")
         told = {
+            "NAMESPACES": " ".join(os.readlink(f"/proc/self/ns/{name}") for name in names),
+            "NODE": os.uname().nodename,
+            "OOM": Path("/proc/self/oom_score_adj").read_text().strip(),
             "H": self.home,
             "P": self.project,
             "M": self.marks,

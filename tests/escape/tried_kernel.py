@@ -37,13 +37,12 @@ ATTEMPTS = table(
         "add a key": "#py\nreached(call(248, 217, b'user', b'inner:e', b'x', 1, -2))",
         "ask for a key": "#py\nreached(call(249, 218, b'user', b'inner:none', 0, 0))",
         "a ring of keys of its own": "#py\nreached(call(250, 219, 1, 0, 0, 0, 0))",
-        "list keys": ("[ -s /proc/keys ] && got keys; [ -s /proc/key-users ] && got users", {"needs": lambda: Path("/proc/keys").exists() and bool(Path("/proc/key-users").read_text())}),
-        "a program for the kernel (bpf)": ("#py\nreached(call(321, 280, 5, b'\\0' * 128, 128), errno.EPERM)", {"needs": lambda: False}),
+        "list keys": ("grep -q . /proc/keys /proc/key-users && got keys", {"needs": lambda: Path("/proc/keys").exists() and bool(Path("/proc/key-users").read_text())}),
         "a map of the kernel's (bpf)": ("#py\nr = call(321, 280, 0, struct.pack('IIII', 2, 4, 8, 1) + b'\\0' * 112, 128); print(r)\nif r >= 0 or -r not in (errno.EPERM, errno.ENOSYS): got('looked at')", {"needs": lambda: _number("/proc/sys/kernel/unprivileged_bpf_disabled", 0) == 0}),
         "rings of calls (io_uring)": ("#py\nreached(call(425, 425, 8, b'\\0' * 120))", {"needs": lambda: _number("/proc/sys/kernel/io_uring_disabled", 0) == 0}),
         "rings of calls, entered": ("#py\nreached(call(426, 426, -1, 0, 0, 0, 0, 0))", {"needs": lambda: _number("/proc/sys/kernel/io_uring_disabled", 0) == 0}),
         "page faults (userfaultfd)": "#py\nreached(call(323, 282, 1))",
-        "counters (perf_event_open)": ("#py\nreached(call(298, 241, struct.pack('IIQ', 1, 112, 0) + b'\\0' * 96, 0, -1, -1, 0), errno.EACCES)", {"needs": lambda: _number("/proc/sys/kernel/perf_event_paranoid", 2) <= 2}),
+        "counters (perf_event_open)": ("#py\nreached(call(298, 241, struct.pack('IIQQQQQ', 1, 112, 0, 0, 0, 0, 96) + b'\\0' * 64, 0, -1, -1, 0), errno.EACCES)", {"needs": lambda: _number("/proc/sys/kernel/perf_event_paranoid", 2) <= 2}),
         "the kernel's log": ("#py\nreached(call(103, 116, 10, 0, 0))", {"needs": lambda: _number("/proc/sys/kernel/dmesg_restrict", 0) == 0}),
         "watch a whole file system (fanotify)": "#py\nreached(call(300, 262, 0x200, 0))",
         "memory of another process": "#py\nb = ctypes.create_string_buffer(8)\nv = struct.pack('QQ', ctypes.addressof(b), 8)\nreached(call(310, 270, os.getpid(), v, 1, v, 1, 0))",
@@ -54,14 +53,12 @@ ATTEMPTS = table(
         "another personality": "#py\nreached(call(135, 92, 0x0400000))",
         "addresses that do not change": "#py\nreached(call(135, 92, 0x0040000 | 0x0100000 | 0x0080000))",
         "segments (modify_ldt)": ("#py\nreached(call(154, -1, 0, b'\\0' * 64, 64))", {"needs": lambda: X86}),
-        "ports (iopl)": ("#py\nreached(call(172, -1, 0))", {"needs": lambda: X86}),
-        "ports (ioperm)": ("#py\nreached(call(173, -1, 0, 0, 0))", {"needs": lambda: X86}),
-        "handles of names": ("#py\nreached(call(304, 265, -100, struct.pack('Ii', 8, 1) + b'\\0' * 64, 0))", {"open": "box", "needs": lambda: False}),
+        "ports (iopl)": ("#py\nreached(call(172, -1, 0))", {"needs": lambda: X86 and _answers(172)}),
+        "ports (ioperm)": ("#py\nreached(call(173, -1, 0, 0, 0))", {"needs": lambda: X86 and _answers(172)}),
         "the 32-bit entry": ("#py\nimport mmap\nm = mmap.mmap(-1, 4096, prot=7)\nm.write(b'\\xb8\\x36\\x01\\x00\\x00\\xbb\\x00\\x00\\x00\\x10\\xcd\\x80\\xc3')\nr = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))()\ngot(r) if r == 0 else print(r)", {"needs": lambda: X86 and _ia32(), "begins": True}),
         "the 32-bit entry, for a socket": ("#py\nimport mmap\nm = mmap.mmap(-1, 4096, prot=7)\nm.write(b'\\xb8\\x67\\x01\\x00\\x00\\xbb\\x26\\x00\\x00\\x00\\xb9\\x05\\x00\\x00\\x00\\xba\\x00\\x00\\x00\\x00\\xcd\\x80\\xc3')\nr = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))()\nreached(r) if r > -4096 else print(r)", {"needs": lambda: X86 and _ia32()}),
-        "the numbers of x32": ("#py\nr = call(0x40000000 + 272, -1, 0x10000000)\nreached(r)", {"needs": lambda: False}),
         "numbers that have not been given": ("#py\nfor n in (470, 471, 500, 547): print(call(n, n, 0, 0, 0, 0, 0, 0))\nr = call(272, 97, 0x10000000)\nreached(r)", {}),
-        "upper halves of arguments": "#py\nreached(call(272, 97, 0x10000000 | 1 << 40))\nreached(call(41, 198, 40 | 1 << 32, 1, 0))\nreached(call(135, 92, 0x0400000 | 1 << 33))",
+        "upper halves of arguments": "#py\nreached(call(272, 97, 0x10000000 | 1 << 40))\nr = call(41, 198, 40 | 1 << 32, 1, 0); got(r) if r >= 0 else print(r)\nreached(call(135, 92, 0x0400000 | 1 << 33))",
         "flags in company": "#py\nfor f in (0x10000000, 0x20000, 0x40000000, 0x20000000, 0x8000000, 0x4000000, 0x2000000, 0x80):\n    if os.fork() == 0:\n        r = call(272, 97, f | 0x200); got(hex(f)) if r == 0 and f == 0x10000000 else print(r); os._exit(0)\n    os.wait()",
         "the hypervisor (vsock)": ("#py\ntry: socket.socket(40, 1); got('made')\nexcept OSError as e: print(e)", {"needs": lambda: _speaks(40, 1)}),
         "ciphers of the kernel (alg)": ("#py\ntry: s = socket.socket(38, 5); s.bind(('hash', 'sha256')); got('made')\nexcept OSError as e: print(e)", {"needs": lambda: _speaks(38, 5)}),
@@ -80,12 +77,8 @@ ATTEMPTS = table(
         "who is logged in": ("cat /proc/self/loginuid /proc/self/sessionid | grep -qv 4294967295 && got session; who | grep -q . && got users; [ -e /var/run/utmp ] && got utmp", {"needs": lambda: Path("/var/run/utmp").exists()}),
         "set the clock": ("#py\nreached(call(227, 112, 99, struct.pack('qq', 0, 0)))", {}),
         "load a module": ("#py\nreached(call(313, 273, -1, b'', 0))", {"needs": lambda: os.getuid() == 0}),
-        "start another kernel": ("#py\nreached(call(246, 104, 0, 99999, 0, 0))", {"needs": lambda: False}),
-        "restart": ("#py\nreached(call(169, 142, 0, 0, 0, 0))", {"needs": lambda: False}),
         "swap": ("#py\nreached(call(167, 224, b'/none', 0))", {"needs": lambda: os.getuid() == 0}),
         "account for processes": ("#py\nreached(call(163, 89, b'/none'))", {"needs": lambda: os.getuid() == 0}),
-        "quotas": ("#py\nreached(call(179, 60, 0x800002, 0, 0, 0), errno.ENODEV)", {"needs": lambda: False}),
-        "memory that is secret": ("#py\nreached(call(447, 447, 0))", {"needs": lambda: False}),
         "a landlock of its own": "#py\nr = call(444, 444, 0, 0, 1); print(r)\nif libc.prctl(22, 2, 0, 0, 0) == 0 or libc.ptrace(0x4206, 1, 0, 0) == 0 and os.getppid() != 1 and not os.path.exists('/proc/2'): got('nothing')\nif open('/proc/self/status').read().split('Seccomp:')[1].split()[0] == '0': got('no filter')",
     },
 )  # fmt: skip
@@ -100,3 +93,9 @@ def _config() -> str:
 
     path = Path("/proc/config.gz")
     return gzip.decompress(path.read_bytes()).decode() if path.exists() else ""
+
+
+def _answers(number: int) -> bool:
+    import ctypes
+
+    return ctypes.CDLL(None).syscall(number, 0, 0, 0) == 0
