@@ -63,7 +63,7 @@ def runs(change: Change) -> str:
         if folder + "/" in NAMES:
             return NAMES[folder + "/"]
     for at, part in enumerate(parts):
-        if part in STEERING or "/".join(parts[at : at + 2]) in STEERING:
+        if part in STEERING or any("/".join(parts[at : at + length]) in STEERING for length in (2, 3)):
             return "programs that obey it"
     if change.what == "dir":
         return ""
