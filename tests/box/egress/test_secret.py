@@ -188,6 +188,7 @@ def test_what_cannot_be_read_ends_the_run_before_the_command(world):
     assert done["err"] == "error: the credential `env:NOT_SET_AT_ALL` is not set\nhint: export the variable before `inner run`\n"
 
 
+@pytest.mark.slow
 def test_the_keyring_of_the_desktop(world, tmp_path):
     """A keyring of the test's own: a bus, the daemon, one secret."""
     world.profile("ringed", PROFILE.format(source="keyring:inner-test/me"))
