@@ -27,6 +27,7 @@ def build() -> typer.Typer:
         config,
         diff,
         discard,
+        doctor,
         log,
         profile,
         run,
@@ -63,7 +64,23 @@ def build() -> typer.Typer:
     ) -> None:
         pass
 
-    for command in (run, runs, attach, approvals, log, diff, apply, discard, verify, why, profile, config, trust, version):
+    for command in (
+        run,
+        runs,
+        attach,
+        approvals,
+        log,
+        diff,
+        apply,
+        discard,
+        verify,
+        why,
+        profile,
+        config,
+        trust,
+        doctor,
+        version,
+    ):
         command.add(app)
     return app
 

@@ -42,7 +42,7 @@ def _report(surprise: BaseException) -> int:
     import time
     import traceback
 
-    from inner import __version__, ui
+    from inner import __version__, kept, ui
     from inner.paths import state_dir
 
     trace = "".join(traceback.format_exception(surprise, limit=40))
@@ -55,7 +55,7 @@ def _report(surprise: BaseException) -> int:
     path = f"{folder}/{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.md"
     ui.err(f"error: inner met something unexpected: {ui.safe(type(surprise).__name__)}")
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        kept.make(folder)
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with open(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(body)

@@ -42,7 +42,7 @@ def save(path: str, value: Any, *, entries: int = 0) -> bool:
     """Keep `value` at `path`, in a folder of at most so many `entries` (0: any number). Whether that worked."""
     folder, draft = path.rpartition("/")[0], f"{path}.{os.getpid()}"
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        make(folder)
         data = marshal.dumps(value)
         if not private(os.lstat(folder)) or len(data) > MOST:
             return False
@@ -67,6 +67,12 @@ def _make_room(folder: str, entries: int) -> None:
     if len(found) >= entries:
         for entry in sorted(found, key=lambda one: one.stat(follow_symlinks=False).st_mtime_ns)[: len(found) - entries + 1]:
             os.unlink(entry.path)
+
+
+def make(folder: str) -> None:
+    """Make a folder, and inner's own above it, for nobody else: `makedirs` gives its mode to the last one alone."""
+    os.makedirs(folder.rpartition("/")[0], mode=0o700, exist_ok=True)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
 
 
 def private(info: os.stat_result) -> bool:

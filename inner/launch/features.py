@@ -131,10 +131,10 @@ def install(host: Host) -> str:
 
 
 def _output(*argv: str) -> str:
-    return _run(*argv)[1]
+    return answer(*argv)[1]
 
 
-def _run(*argv: str) -> tuple[int, str]:
+def answer(*argv: str) -> tuple[int, str]:
     """Exit status (-N: killed by signal N) and output of a short command, with an empty environment, killed after TIMEOUT."""
     until = time.monotonic() + TIMEOUT
     read, write = os.pipe2(os.O_CLOEXEC)
@@ -203,11 +203,11 @@ def namespace_problem(features: Features, host: Host | None = None) -> HostError
     rest = ("--unshare-pid", "--unshare-net", "--ro-bind", "/", "/")
     end = ("--", features.path, "--version")
     strict = ("--disable-userns",) if features.has("disable-userns") else ()
-    if _run(*user, *strict, *rest, "--proc", "/proc", *end)[0] == 0:
+    if answer(*user, *strict, *rest, "--proc", "/proc", *end)[0] == 0:
         return None
-    works = tuple(_run(*user, *more, *end)[0] == 0 for more in (("--ro-bind", "/", "/"), (*rest, "--proc", "/proc")))
+    works = tuple(answer(*user, *more, *end)[0] == 0 for more in (("--ro-bind", "/", "/"), (*rest, "--proc", "/proc")))
     shown = " ".join((*user, *strict, *rest, "--proc /proc -- true"))
-    return diagnosis(host or RealHost({}), features, userns=_userns(), bare=works[0], without_strict=works[1], shown=shown)
+    return diagnosis(host or RealHost({}), features, userns=userns_errno(), bare=works[0], without_strict=works[1], shown=shown)
 
 
 def diagnosis(host: Host, features: Features, *, userns: int, bare: bool, without_strict: bool, shown: str) -> HostError:
@@ -249,7 +249,7 @@ def diagnosis(host: Host, features: Features, *, userns: int, bare: bool, withou
     return HostError("this host does not let bubblewrap make a box", hint=f"`{shown}` shows what it says")
 
 
-def _userns() -> int:
+def userns_errno() -> int:
     """The errno of making a user namespace, in a child; 0 when that works."""
     child = os.fork()
     if child == 0:
