@@ -71,7 +71,9 @@ def _make_room(folder: str, entries: int) -> None:
 
 def make(folder: str) -> None:
     """Make a folder, and inner's own above it, for nobody else: `makedirs` gives its mode to the last one alone."""
-    os.makedirs(folder.rpartition("/")[0], mode=0o700, exist_ok=True)
+    above = folder.rpartition("/")[0]
+    if not os.path.lexists(above):
+        os.makedirs(above, mode=0o700, exist_ok=True)
     os.makedirs(folder, mode=0o700, exist_ok=True)
 
 
