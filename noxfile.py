@@ -120,6 +120,12 @@ def packages(session: nox.Session) -> None:
     pytest(session, "-m", "not root", "tests/packages")
 
 
+@nox.session(venv_backend="none", tags=["long"])
+def bench(session: nox.Session) -> None:
+    """What a start costs beside bubblewrap alone: `nox -s bench -- --write`, or `--check` against what was last written."""
+    session.run(python(session), "tests/bench/bench.py", *session.posargs, external=True)
+
+
 @nox.session(venv_backend="none", tags=["test"])
 def root(session: nox.Session) -> None:
     """What only root can try, and that boxes of root are no weaker."""

@@ -18,6 +18,11 @@ def main() -> None:
     from inner import front
 
     argv = sys.argv[1:]
+    if argv == ["--version"]:
+        from inner import __version__, ui
+        from inner.guard import guard
+
+        os._exit(guard(lambda: ui.out(f"inner {__version__}")))
     if argv and argv[0] != "run":
         from inner.config.words import usual
 

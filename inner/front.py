@@ -26,14 +26,16 @@ def read(argv: Sequence[str]) -> Request | None:
     if not argv or argv[0] != "run":
         return None
     given: dict[str, object] = {}
+    words: list[str] = []
     at = 1
     while at < len(argv):
         word = argv[at]
         at += 1
         if word == "--":
-            return Request(**given, words=tuple(argv[at:]))  # type: ignore[arg-type]
+            return Request(**given, words=(*words, *argv[at:]))  # type: ignore[arg-type]
         if not word.startswith("-") or word == "-":
-            return None  # Typer stops reading options here or reports an error: it knows
+            words.append(word)  # options may follow (click, allow_interspersed_args)
+            continue
         name, eq, value = word.partition("=") if word.startswith("--") else (word, "", "")
         option = NAMES.get(name)
         if option is None:
@@ -50,7 +52,7 @@ def read(argv: Sequence[str]) -> Request | None:
             at += 1
         if not _keep(option, value, given):
             return None
-    return Request(**given)  # type: ignore[arg-type]
+    return Request(**given, words=tuple(words))  # type: ignore[arg-type]
 
 
 def _keep(option: Option, value: str, given: dict[str, object]) -> bool:

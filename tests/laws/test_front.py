@@ -39,6 +39,8 @@ def typer_reads(argv):
 @example(["--timeout", "3", "--limit-pids", "7", "-i", "--", "a", "--", "b"])
 @example(["-p", "--"])
 @example(["--entrypoint", "", "--"])
+@example(["make", "--network", "test", "--", "-j", "--network"])
+@example(["-", "", "-p", "shell", "x"])
 def test_front_accepts_only_what_typer_reads_the_same(words):
     request = front.read(["run", *words])
     if request is not None:
@@ -52,6 +54,7 @@ def test_front_accepts_only_what_typer_reads_the_same(words):
 def test_front_accepts_the_plain_forms(options, words):
     """None would always be right, and slow: the plain forms must not need Typer."""
     assert front.read(["run", *(word for option in options for word in option), "--", *words]) is not None
+    assert front.read(["run", "make", *(word for option in options for word in option)]) is not None
 
 
 def test_front_leaves_the_rest_alone():
@@ -59,7 +62,7 @@ def test_front_leaves_the_rest_alone():
         [],
         ["profile", "list"],
         ["run", "--help"],
-        ["run", "make"],
+        ["run", "make", "-j"],
         ["run", "--profile"],
         ["run", "--timeout", "soon"],
         ["claude"],
