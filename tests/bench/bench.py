@@ -175,7 +175,7 @@ class Bench:
         known = {
             "firejail": ["firejail", "--quiet", "--noprofile", "--net=none", "true"],
             "srt": ["srt", "true"],
-            "codex": ["codex", "sandbox", "linux", "--", "true"],
+            "codex": ["codex", "sandbox", "--", "true"],
         }
         cases = []
         for name, argv in known.items():
