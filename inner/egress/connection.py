@@ -269,9 +269,11 @@ class Connection(Outbound):
     def recall(self) -> None:
         """Ends it when the rules, which have changed, do not allow it any more."""
         if self.target is not None and self.phase not in (LINGER, CLOSED):
-            verdict = self.server.rules.decide(self.target.name, self.target.port)
-            if not verdict.allow:
-                self.close("deny", verdict.reason, reset=True)
+            for port in {self.target.port, self._port()}:
+                verdict = self.server.rules.decide(self.target.name, port)
+                if not verdict.allow:
+                    self.close("deny", verdict.reason, reset=True)
+                    return
 
     # --- the end ----------------------------------------------------------------------------------------------------------
 

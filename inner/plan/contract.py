@@ -81,7 +81,12 @@ def _facts(
         "read_only": shown,
         "hidden_in_project": hidden,
         "review": review,
-        "network": {"mode": sandbox.network_mode, "hosts": list(hosts), "denied": list(sandbox.network_deny)},
+        "network": {
+            "mode": sandbox.network_mode,
+            "hosts": list(hosts),
+            "denied": list(sandbox.network_deny),
+            "credentials": list(dict.fromkeys(host for one in profile.credentials.values() for host in one.hosts)),
+        },
         "allowed": list(sandbox.allow),
         "blocked_commands": list(profile.noop.block),
         "rewritten_commands": dict(profile.noop.rewrite),
@@ -140,7 +145,12 @@ def _network(network: dict[str, object]) -> str:
     hosts = _list(
         "Only these hosts, by TLS or HTTP on their usual ports unless a port is named:", network["hosts"], "no host at all"
     )
-    return hosts + _list("Never these:", network["denied"]) + "Any other name has no address (NXDOMAIN). No proxy is needed.\n"
+    more = _list("Never these:", network["denied"]) + "Any other name has no address (NXDOMAIN). No proxy is needed.\n"
+    if network["credentials"]:
+        more += _list(
+            "At these, by `http://` and not by `https://`, a key is put on each request outside:", network["credentials"]
+        )
+    return hosts + more + "While this box runs, the user can allow another host: `inner approvals allow HOST[:PORT]`.\n"
 
 
 def _list(head: str, items: object, nothing: str = "") -> str:

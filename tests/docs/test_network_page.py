@@ -57,7 +57,7 @@ def test_every_option_is_one():
 
     known = {name for option in RUN for name in option.names} | {"--for", "--save", "--resolved", "--json", "--extends"}
     for page in PAGES:
-        lines = [line for line in (DOCS / page).read_text().splitlines() if line.startswith("$ inner")]
+        lines = [line for line in (DOCS / page).read_text().splitlines() if line.startswith("inner ")]
         for line in lines:
             words = line.partition("#")[0].partition(" -- ")[0].split()
             assert {word for word in words if word.startswith("--")} <= known, line
