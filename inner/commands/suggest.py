@@ -151,7 +151,7 @@ def _values(run: Run, case: Case) -> tuple[dict[str, dict[str, object]], tuple[s
     for denied in list(hosts(run)["deny"][0])[:MOST]:
         try:
             answers.append(reach(case, denied.removesuffix(":443")))
-        except UsageError:  # a name that cannot be one
+        except InnerError:  # a name that cannot be one
             continue
     values: dict[str, dict[str, object]] = {}
     left_out: list[str] = []

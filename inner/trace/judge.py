@@ -11,6 +11,7 @@ from inner.frozen import TYPE_CHECKING, frozen
 from inner.host import kind
 from inner.paths import ancestors, covers
 from inner.plan.explain import SYSTEM
+from inner.plan.model import Bind, Overlay
 from inner.plan.mounts import MountTable
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from inner.host import Host
     from inner.plan.model import Plan
+    from inner.plan.mounts import Seen
     from inner.trace.parse import Lookup
 
 KERNEL = ("/proc", "/sys", "/dev")
@@ -46,6 +48,7 @@ def missed(found: Mapping[Lookup, int], plan: Plan, host: Host) -> tuple[Missed,
     table = MountTable(plan.mounts, host)
     folders = [folder for variable in plan.env if variable.name == "PATH" for folder in (variable.value or "").split(":")]
     searched = (*folders, *host.env.get("PATH", "").split(":"))
+    automounted = _automounted(host)
     told: dict[tuple[str, str], Missed] = {}
     for lookup, count in found.items():
         if lookup.want == "reach":
@@ -53,7 +56,7 @@ def missed(found: Mapping[Lookup, int], plan: Plan, host: Host) -> tuple[Missed,
         elif _probed(lookup, table, searched, folders):
             key = None
         else:
-            key = _kept(lookup, table, host)
+            key = _kept(lookup, table, host, automounted)
         if key is not None:
             _add(told, Missed(*key, (lookup.program,), count))
     return tuple(_gathered(told, str(host.home))[:MOST])
@@ -74,30 +77,35 @@ def _outside(address: str) -> bool:
     return not address.endswith(":53")
 
 
-def _kept(lookup: Lookup, table: MountTable, host: Host) -> tuple[str, str, str] | None:
-    """The path that the box keeps back and what for; None when the host would have said the same."""
+def _kept(lookup: Lookup, table: MountTable, host: Host, automounted: Iterable[str]) -> tuple[str, str, str] | None:
+    """The path that the box keeps back and what for; None when the host would have said the same. Told is where the name leads to
+    in the box: a program could have laid a link there."""
     path = lookup.path
-    if any(covers(tree, path) for tree in (*KERNEL, *SOUGHT_BY_LIBRARIES)):
-        return None
-    if kind(host, path):
-        seen = table.at(path)
-        if seen.absent or seen.hidden:
-            return ("path", path, "write" if lookup.want == "write" else "read")
-        return ("path", path, "write") if _read_only(lookup, table, path) else None
-    if lookup.want != "write":
-        return None
-    parent = path.rpartition("/")[0] or "/"  # it was to be made
-    if not kind(host, parent):
-        return None
-    seen = table.at(parent)
-    return ("path", parent, "write") if seen.absent or seen.hidden or _read_only(lookup, table, parent) else None
+    for place in (path, path.rpartition("/")[0] or "/")[: 2 if lookup.want == "write" else 1]:
+        seen = table.at(place)
+        if any(covers(tree, seen.path) for tree in (*KERNEL, *SOUGHT_BY_LIBRARIES, *automounted)):
+            return None
+        if _is_kept(lookup, seen, host):
+            return ("path", seen.path, "write" if lookup.want == "write" else "read")
+        if not seen.absent:
+            return None
+    return None
 
 
-def _read_only(lookup: Lookup, table: MountTable, path: str) -> bool:
-    """Whether it is there, the user's, and only the box does not let it be written."""
-    seen = table.at(path)
+def _is_kept(lookup: Lookup, seen: Seen, host: Host) -> bool:
+    """What is the host's in the box is absent there, too; of the rest the host is asked, by a name without links of the box's."""
+    if seen.hidden or (seen.absent and not isinstance(seen.mount, (Bind, Overlay))):
+        return bool(kind(host, seen.path))
     refused = lookup.want == "write" and lookup.error in ("EROFS", "EACCES", "EPERM")
     return refused and seen.mode == "ro" and bool(seen.host) and not any(covers(tree, seen.host) for tree in SYSTEM)
+
+
+def _automounted(host: Host) -> tuple[str, ...]:
+    """Where asking for a name mounts something from the network (autofs(5)): no program in a box may have us do that."""
+    lines = (host.read("/proc/self/mountinfo", 1 << 20) or b"").splitlines()
+    return tuple(
+        line.split(b" ")[4].decode("utf-8", "surrogateescape") for line in lines if b" - autofs " in line and line.count(b" ") > 5
+    )
 
 
 def _probed(lookup: Lookup, table: MountTable, searched: Iterable[str], folders: Iterable[str]) -> bool:

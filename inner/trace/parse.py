@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_LINES, MOST_BYTES = 200_000, 32 << 20  # about calls that failed, of one run
-MOST_KEPT = 20_000  # different look-ups
+MOST_KEPT, MOST_TEXT = 20_000, 4 << 20  # different look-ups, and characters of their paths
 MOST_PROCESSES = 4096  # whose working directory is remembered
 LONGEST = 16 << 10  # bytes of a line
 PATH_MAX = 4096
@@ -73,7 +73,7 @@ class Trace:
         self._names: dict[bytes, str] = {}
         self._begun: dict[bytes, bytes] = {}
         self._ran = False
-        self._bytes = 0
+        self._bytes = self._text = 0
         self._rest = b""
 
     def feed(self, data: bytes) -> None:
@@ -136,8 +136,11 @@ class Trace:
             return
         for path, want in self._looked(pid, name, words, error):
             lookup = Lookup(program, path, want, error.decode("ascii"))
-            if lookup in self.found or len(self.found) < MOST_KEPT:
-                self.found[lookup] = self.found.get(lookup, 0) + 1
+            if lookup in self.found:
+                self.found[lookup] += 1
+            elif len(self.found) < MOST_KEPT and self._text + len(path) <= MOST_TEXT:
+                self._text += len(path)
+                self.found[lookup] = 1
             else:
                 self.cut = True
 
@@ -185,7 +188,7 @@ def _connected(words: bytes, error: bytes) -> Iterator[tuple[str, str]]:
         path = _text(_bytes(socket[1]))
         if path.startswith("/") and "\0" not in path:
             yield normal(path), "read"
-    elif port is not None and address is not None and error in UNREACHED:
+    elif port is not None and address is not None and error in UNREACHED and 0 < int(port[1]) < 65536:
         text = address[1].decode("ascii")
         yield (f"[{text}]" if ":" in text else text) + f":{int(port[1])}", "reach"
 

@@ -179,13 +179,26 @@ def test_what_a_hostile_program_writes_into_the_trace_does_no_harm(world):
         "import os\n"
         "fd = os.open('/run/inner/trace', os.O_WRONLY)\n"
         f"os.write(fd, b'\\n9<x\\x1b[31m> stat(\"{world.home}/.toolrc\", 0) = -1 ENOENT (No)\\n')\n"
+        "for lie in (b'0', b'99999', b'65536'):\n"
+        "    for address in (b'....', b'1.2.3', b'::', b'1:2:3'):\n"
+        "        os.write(fd, b'9<x> connect(3, {sa_family=AF_INET, sin_port=htons(' + lie +\n"
+        "                 b'), sin_addr=inet_addr(\"' + address + b'\")}, 16) = -1 ENETUNREACH (No)\\n')\n"
+        "        os.write(fd, b'9<x> connect(3, {sa_family=AF_INET, sin_port=htons(1), sin_addr=inet_addr(\"' +\n"
+        "                 address + b'\")}, 16) = -1 ENETUNREACH (No)\\n')\n"
         "for n in range(300):\n"
         "    os.write(fd, os.urandom(60000) + b'9<x> stat(\"/' + b'x' * 60000)\n"
         "raise SystemExit(3)\n"
     )
     found, done = traced(world, "/usr/bin/python3", "-c", script)
     assert done.returncode == 3
-    assert "\x1b" not in done.stderr and set(found) <= {f"{world.home}/.toolrc"}
+    assert "\x1b" not in done.stderr and all(
+        row["kind"] == "host" or path == f"{world.home}/.toolrc" for path, row in found.items()
+    )
+
+
+def test_a_link_that_the_box_lays_leads_to_no_advice_but_for_what_it_leads_to(world):
+    found, _ = traced(world, "sh", "-c", f"ln -s {world.home}/.toolrc link; cat link; ln -s /etc/shadow other; cat other")
+    assert list(found) == [f"{world.home}/.toolrc"]
 
 
 def test_nothing_is_left_of_it(world):
