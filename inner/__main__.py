@@ -23,6 +23,10 @@ def main() -> None:
         from inner.guard import guard
 
         os._exit(guard(lambda: ui.out(f"inner {__version__}")))
+    if argv and argv[0] == "__complete":
+        from inner.commands.complete import main as complete
+
+        os._exit(complete(argv[1:]))
     if argv and argv[0] != "run":
         from inner.config.words import usual
 

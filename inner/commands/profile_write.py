@@ -38,7 +38,7 @@ def new(name: str, shelf: Shelf, *, base: str, description: str) -> int:
     from inner.config.write import replace
     from inner.profile.find import is_path
 
-    path = _free(name, shelf)
+    path = free(name, shelf)
     if not is_path(base):
         shelf.below(base)
     head = {"schema_version": "1", "name": name, "description": description or f"My own {base}", "extends": base}
@@ -93,7 +93,7 @@ def clone(source: str, name: str, shelf: Shelf) -> int:
             where=document.file,
             hint=f"`inner profile trust {place.name}` first",
         )
-    path = _free(name, shelf)
+    path = free(name, shelf)
     if place.table:
         raise ConfigError(
             f"profile `{place.name}` is a part of another file",
@@ -144,7 +144,7 @@ def with_line(content: bytes, key: str, value: str) -> bytes:
     return made.encode()
 
 
-def _free(name: str, shelf: Shelf) -> str:
+def free(name: str, shelf: Shelf) -> str:
     """Where a new profile of the user goes."""
     from inner.profile.values import NAME
 

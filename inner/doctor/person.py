@@ -125,6 +125,15 @@ def clipboard(asked: Asked) -> Iterator[Finding]:
         yield Finding("clipboard", GOOD, "by Wayland, for profiles with `clipboard = true`")
 
 
+def tracer(asked: Asked) -> Iterator[Finding]:
+    """strace, without which `inner run --trace` cannot tell what a command looked for in vain."""
+    from inner.launch.features import install
+
+    if which(asked.host, "strace") is None:
+        remedy = f"`{install(asked.host).replace('bubblewrap', 'strace')}`"
+        yield Finding("strace", NOTE, "strace is not installed: `inner run --trace` needs it", remedy)
+
+
 def path(asked: Asked) -> Iterator[Finding]:
     """Whether `inner` is found."""
     found = which(asked.host, "inner")
@@ -137,5 +146,6 @@ def path(asked: Asked) -> Iterator[Finding]:
 
 
 PROBES = (
-    ("folders", folders), ("profiles", profiles), ("agents", agents), ("groups", groups), ("clipboard", clipboard), ("path", path),
+    ("folders", folders), ("profiles", profiles), ("agents", agents), ("groups", groups), ("clipboard", clipboard), ("strace", tracer),
+    ("path", path),
 )  # fmt: skip
