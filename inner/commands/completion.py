@@ -12,6 +12,7 @@ from inner.guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any
 
     from inner.commands.tree import Node
 
@@ -27,11 +28,11 @@ def add(app: typer.Typer) -> None:
     """Add the command to the application."""
 
     @app.command(help="Print a completion script. For bash: `inner completion bash > " + PLACES["bash"] + "`.")
-    def completion(shell: str = typer.Argument(..., metavar="bash|zsh|fish", help="The shell.")) -> None:
-        raise typer.Exit(guard(lambda: show(shell)))
+    def completion(context: typer.Context, shell: str = typer.Argument(..., metavar="bash|zsh|fish", help="The shell.")) -> None:
+        raise typer.Exit(guard(lambda: show(shell, context.find_root().command)))
 
 
-def show(shell: str) -> int:
+def show(shell: str, application: Any) -> int:
     """Print the script."""
     from inner import ui
     from inner.commands.tree import nodes
@@ -39,7 +40,7 @@ def show(shell: str) -> int:
     scripts = {"bash": bash, "zsh": zsh, "fish": fish}
     if shell not in scripts:
         raise UsageError(f"there is no script for `{shell}`", hint="bash, zsh or fish")
-    ui.out(scripts[shell](nodes()))
+    ui.out(scripts[shell](nodes(application)))
     return 0
 
 

@@ -30,13 +30,9 @@ class Node:
     operands: tuple[str, ...]
 
 
-def nodes() -> tuple[Node, ...]:
-    """`inner` and every command that help shows, a command before those below it."""
-    from typer.main import get_group
-
-    from inner.cli import build
-
-    return tuple(_walk(get_group(build()), ("inner",)))
+def nodes(application: Any) -> tuple[Node, ...]:
+    """`inner`, the group of all commands, and every command that help shows; a command before those below it."""
+    return tuple(_walk(application, ("inner",)))
 
 
 def _walk(command: Any, path: tuple[str, ...]) -> Iterator[Node]:
