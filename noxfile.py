@@ -36,9 +36,9 @@ def python(session: nox.Session) -> str:
     return interpreter
 
 
-def pytest(session: nox.Session, *arguments: str) -> None:
+def pytest(session: nox.Session, *arguments: str, env: dict[str, str] | None = None) -> None:
     """Run pytest on what was named after `--`, else on `arguments`."""
-    session.run(python(session), "-m", "pytest", *(session.posargs or arguments), external=True)
+    session.run(python(session), "-m", "pytest", *(session.posargs or arguments), external=True, env=env)
 
 
 @nox.session(tags=["fast", "lint"])
@@ -91,6 +91,8 @@ def docs(session: nox.Session) -> None:
 def slow(session: nox.Session) -> None:
     """What takes more than ten seconds each: heavy runtimes, loads, floods."""
     pytest(session, "-m", "slow and not root", "tests/box", "tests/cli")
+    if not session.posargs:
+        pytest(session, *WORKERS, "tests/box/test_review_laws.py", env={"INNER_TESTS_LONG": "1"})
 
 
 @nox.session(venv_backend="none", tags=["long", "test"])

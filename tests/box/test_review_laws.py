@@ -5,6 +5,7 @@ killed at any step is finished by the next one.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,9 @@ from program import ROOT
 from reviewed import BACKENDS, World, tree
 
 pytestmark = pytest.mark.box
+
+LONG = bool(os.environ.get("INNER_TESTS_LONG"))  # `nox -s slow`: more examples, and every step instead of every seventh
+STRIDE = 1 if LONG else 7
 
 NAMES = st.sampled_from(["a", "b", "c", "a/a", "a/b", "a/c", "b/a", "b/b", "a/a/a", "a/b/c", "new\nline", "\udcff", "-n"])
 TEXTS = st.sampled_from(["", "x", "one\ntwo\n", "y" * 5000])
@@ -65,7 +69,7 @@ def remove(folder):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30 if LONG else 4, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(before=ENTRIES, edits=EDITS)
 def test_apply_is_what_the_same_commands_would_have_done(tmp_path_factory, backend, before, edits):
     place = tmp_path_factory.mktemp("law")
@@ -89,7 +93,7 @@ def test_apply_is_what_the_same_commands_would_have_done(tmp_path_factory, backe
         remove(place)
 
 
-@settings(max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15 if LONG else 3, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(before=ENTRIES, edits=EDITS)
 def test_discard_is_as_if_nothing_had_run(tmp_path_factory, before, edits):
     place = tmp_path_factory.mktemp("law")
@@ -157,7 +161,7 @@ def test_an_apply_that_is_killed_at_any_step_is_finished_by_the_next(tmp_path, b
         done = world.inner("apply", "--yes")
         assert (done.returncode, world.reviews()) == (0, []), (steps, done.stderr)
         assert tree(world.project) == expected, steps
-        steps += 1
+        steps += STRIDE
     assert steps > 25
     assert tree(world.project) == expected
 
