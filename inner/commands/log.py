@@ -75,7 +75,8 @@ def listing(most: int, *, as_json: bool) -> int:
     from inner import ui
     from inner.records import receipt
 
-    found = sorted(islice(_runs(), most), key=lambda run: -run.began)
+    # an ID begins with its second: those of one second come in no order, however many are wanted
+    found = sorted(islice(_runs(), most + 20), key=lambda run: -run.began)[:most]
     if as_json:
         ui.json("runs", [receipt.data(run) for run in found])
         return 0

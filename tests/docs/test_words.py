@@ -9,7 +9,7 @@ import pytest
 from program import ROOT
 
 FOREIGN = {
-    "a folder of one machine": r"/work/(?:wt|main|shared|lead|\.lib)|/roo" + r"t/(?!\.bash_history|\.cache|\.local|\.config)|/opt/" + r"venv|(?<![\w/.-])shared/" + r"(?:design|reference|corpus|proto)",
+    "a folder of one machine": r"(?<!\w)/work/(?:wt|main|shared|lead|\.lib)|(?<!\w)/roo" + r"t/(?!\.bash_history|\.cache|\.local|\.config)|/opt/" + r"venv|(?<![\w/.-])shared/" + r"(?:design|reference|corpus|proto)",
     "where packages come from": "files" + r"\.pythonhosted\.org|deb" + r"\.debian\.org|proxy\." + r"golang\.org|(?:pypi|pip)[-.]" + "(?:mirror|more)",
     "how it came about": r"(?i)\b(?:as an A" + r"I\b|AI[- ]" + r"generated|generated (?:by|with) (?:an? )?(?:AI|LLM|Claude|GPT)|co-" + r"authored-by)",
 }  # fmt: skip
