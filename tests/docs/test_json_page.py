@@ -13,6 +13,7 @@ PAGE = ROOT / "docs/reference/json.md"
 BEGIN, END = "<!-- begin: kinds -->\n", "<!-- end: kinds -->\n"
 BEFORE = (
     "inner run --review -p claude-one-shot --arg x",
+    "echo x > ~/.toolrc; inner run --trace -- cat ~/.toolrc",
     "inner run --detach --allow-host a.test -- sleep 60",
     "echo 'default_profile = \"python\"' > .inner.toml; inner trust --yes",
 )
@@ -20,7 +21,7 @@ COMMANDS = (
     "inner run --dry-run --json -- true", "inner why ~/.ssh --json", "inner verify --json", "inner verify --attack --json",
     "inner log list --json", "inner log show --json", "inner ps --json", "inner approvals --json", "inner diff --json", "inner diff --list --json",
     "inner profile list --json", "inner profile show --resolved --json", "inner profile explain --json", "inner profile diff shell python --json",
-    "inner trust --list --json", "inner config show --json", "inner config path --json", "inner version --json",
+    "inner trust --list --json", "inner config show --json", "inner config path --json", "inner version --json", "inner profile suggest --json", "inner doctor --json",
 )  # fmt: skip
 
 
@@ -33,7 +34,7 @@ def printed(tmp_path_factory):
     for command in BEFORE:
         shell.run(command)
     try:
-        return {command: json.loads(shell.run(command)) for command in COMMANDS}
+        return {command: json.loads(shell.run(f"{command} 2>/dev/null")) for command in COMMANDS}
     finally:
         shell.run("inner stop --all")
 
