@@ -155,14 +155,14 @@ def _guard(host: Host, path: str, real: str, key: str | None) -> tuple[str, ...]
         return (only,)
     if _kernels(path):
         return ("it is about the machine, not about the box",)
-    return () if _may(host, real, 4) else ("you may not read it on the host either",)
+    return () if may(host, real, 4) else ("you may not read it on the host either",)
 
 
 def _kernels(path: str) -> bool:
     return any(covers(tree, path) for tree in ("/proc", "/sys", "/dev", *HOST_RO_EMPTY[2:], *HOST_RO_MASKED))
 
 
-def _may(host: Host, real: str, bit: int) -> bool:
+def may(host: Host, real: str, bit: int) -> bool:
     """Whether the permission bits let this user read (4) or write (2)."""
     found = host.lstat(real)
     if found is None:
@@ -186,7 +186,7 @@ def _named(what: str) -> str:
 
 def _show(host: Host, path: str, key: str | None, outside: str) -> tuple[Candidate, ...]:
     """How something of the host's becomes visible, the narrowest first."""
-    if not outside or key == "" or (key is None and (_kernels(path) or not _may(host, realpath(host, path), 4))):
+    if not outside or key == "" or (key is None and (_kernels(path) or not may(host, realpath(host, path), 4))):
         return ()
     visible = ("readable", "writable")
     if key is not None:
@@ -201,7 +201,7 @@ def _show(host: Host, path: str, key: str | None, outside: str) -> tuple[Candida
 def _write(host: Host, seen: Seen, path: str) -> tuple[Candidate, ...]:
     """How what is read-only becomes writable, where it is this user's. What is protected is refused by the plan that is made again."""
     shown = isinstance(seen.mount, Bind) and seen.host and seen.kind in ("dir", "file")
-    if seen.mode == "rw" or not shown or any(covers(tree, seen.host) for tree in SYSTEM) or not _may(host, seen.host, 2):
+    if seen.mode == "rw" or not shown or any(covers(tree, seen.host) for tree in SYSTEM) or not may(host, seen.host, 2):
         return ()
     return (_writable(path),)
 
@@ -210,7 +210,7 @@ def _own(host: Host, path: str) -> tuple[Candidate, ...]:
     """How something of the user's own becomes visible and writable in one step."""
     real = realpath(host, path)
     system = any(covers(tree, real) for tree in SYSTEM) or kind(host, real) not in ("dir", "file")
-    return () if system or not _may(host, real, 2) else (_writable(path),)
+    return () if system or not may(host, real, 2) else (_writable(path),)
 
 
 def _writable(path: str) -> Candidate:

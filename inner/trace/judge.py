@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import Counter
 
 from inner.frozen import TYPE_CHECKING, frozen
-from inner.host import kind
+from inner.host import kind, realpath
 from inner.paths import ancestors, covers
-from inner.plan.explain import SYSTEM
+from inner.plan.explain import SYSTEM, may
 from inner.plan.model import Bind, Overlay
 from inner.plan.mounts import MountTable
 
@@ -95,7 +95,7 @@ def _kept(lookup: Lookup, table: MountTable, host: Host, automounted: Iterable[s
 def _is_kept(lookup: Lookup, seen: Seen, host: Host) -> bool:
     """What is the host's in the box is absent there, too; of the rest the host is asked, by a name without links of the box's."""
     if seen.hidden or (seen.absent and not isinstance(seen.mount, (Bind, Overlay))):
-        return bool(kind(host, seen.path))
+        return bool(kind(host, seen.path)) and may(host, realpath(host, seen.path), 4)
     refused = lookup.want == "write" and lookup.error in ("EROFS", "EACCES", "EPERM")
     return refused and seen.mode == "ro" and bool(seen.host) and not any(covers(tree, seen.host) for tree in SYSTEM)
 

@@ -25,9 +25,8 @@ class Host:
         folder = any(file.startswith(path.rstrip("/") + "/") for file in self.files)
         if path not in self.files and not folder:
             return None
-        return type(
-            "Info", (), {"kind": "dir" if folder else "file", "mode": 0o40755 if folder else 0o100644, "uid": 1000, "gid": 1000}
-        )
+        mode = 0o40755 if folder else 0o100000 if path == "/etc/secret" else 0o100644
+        return type("Info", (), {"kind": "dir" if folder else "file", "mode": mode, "uid": 1000, "gid": 1000})
 
     def readlink(self, _path):
         return ""
@@ -63,6 +62,7 @@ def told(*lookups, plan=PLAN, host=None):
         ("/home/me/.cache/u/new", "write", "ENOENT", ("/home/me/.cache/u", "write")),
         ("/home/me/p/lost", "read", "ENOENT", None),
         ("/home/me/p/hidden/b", "read", "ENOENT", ("/home/me/p/hidden/b", "read")),
+        ("/etc/secret", "read", "ENOENT", None),  # not to be read on the host either
         ("/data/x", "write", "EROFS", ("/data/x", "write")),
         ("/data/new", "write", "EROFS", ("/data", "write")),
         ("/data/x", "read", "EACCES", None),  # its permissions say so
