@@ -120,6 +120,9 @@ def decide(what: str, host: str, wanted: str, time: str, *, save: bool) -> int:
     _ask(run, *((what, entry, f"{seconds:g}") if what == "allow" else (what, entry)))
     if path:
         _write(path, "network_allow" if what == "allow" else "network_deny", entry)
+        mode = _mode(run)
+        if mode != "allowlist":
+            ui.warning(f'the network of that profile is `{mode}`: what was saved counts with `network_mode = "allowlist"` in it')
     verb, how_long = ("may reach", f" for {time}" if time else "") if what == "allow" else ("may not reach", "")
     ui.note(f"run {run.id} {verb} `{ui.safe(entry)}`{how_long}{f', and so says `{ui.safe(path)}`' if path else ''}")
     return 0
@@ -188,6 +191,18 @@ def _profile(run: Run) -> str:
             hint=f"`inner profile new my-{name} --extends {name}` makes one; without `--save` it is for this run",
         )
     return files[-1]
+
+
+def _mode(run: Run) -> str:
+    """The network mode that the profile of a run has by itself, without flags and project."""
+    from inner.host import RealHost
+    from inner.profile.resolve import resolve
+    from inner.request import Request
+    from inner.settings import load
+
+    host = RealHost(os.environ)
+    request = Request(profile=str(run.start.get("profile", "")), no_project=True)
+    return resolve(request, load(host, no_project=True), host).sandbox.network_mode
 
 
 def _write(path: str, key: str, entry: str) -> None:

@@ -213,6 +213,34 @@ def test_what_cannot_be_published(world):
         assert text in done["err"]
 
 
+MANY = """\
+import sys
+held = []
+for n in range(400):
+    s = socket.create_connection(("127.0.0.1", 8475), 20); held.append(s)
+for n, s in enumerate(held): s.sendall(b"%d" % n)
+print(sum(s.recv(99) == b"BOX %d" % n for n, s in enumerate(held)))
+"""
+THREADED = """\
+import socket, threading, urllib.request
+urllib.request.urlopen("http://allowed.test/").read()  # the network process has looked up a name, which it does in threads
+s = socket.create_server(("127.0.0.1", 3000), backlog=1024); print("ready", flush=True)
+def one(c): c.sendall(b"BOX " + c.recv(99)); c.recv(1)
+while True: threading.Thread(target=one, args=(s.accept()[0],), daemon=True).start()
+"""
+
+
+@pytest.mark.slow
+def test_many_clients_of_a_published_port_at_a_time(world, run):
+    process = run("--publish", "8475:3000", "--allow-host", "allowed.test", "--", "/usr/bin/python3", "-c", THREADED)
+    egress = egress_of(process)
+    for _ in range(3):
+        done = world.box(["/usr/bin/python3", "-c", world.prelude + MANY], open=True)
+        assert done["out"] == "400\n", done
+    status = Path(f"/proc/{egress}/status").read_text()
+    assert int(status.partition("VmHWM:")[2].split()[0]) < 80_000  # KiB
+
+
 # --- approvals ------------------------------------------------------------------------------------------------------------
 
 ASKING = "echo ready; for i in $(seq 400); do curl -s -m 5 http://wild.test/ && exit 0; sleep 0.1; done; exit 9"
@@ -286,6 +314,14 @@ def test_saved_in_the_users_own_profile_with_its_comments(world, run):
     text = path.read_text()
     assert 'network_allow = ["allowed.test", "wild.test:22"] # work\n' in text
     assert text.startswith('schema_version = "1"\n# mine\n[sandbox]\nnetwork_deny = ["evil.test"]\n')
+
+
+def test_what_is_saved_and_would_not_count_is_said(world, run):
+    path = world.profile("offline", 'extends = "shell"\n')
+    run("-p", "offline", "--allow-host", "allowed.test", *shell("echo ready; sleep 60"))
+    done = world.inner("approvals", "allow", "wild.test", "--save")
+    assert "warning: the network of that profile is `off`" in done["err"]
+    assert path.read_text().endswith('[sandbox]\nnetwork_allow = ["wild.test"]\n')
 
 
 def test_the_profile_of_somebody_else_is_not_written(world, run):
