@@ -28,7 +28,7 @@ ARCHIVE: Any = next((finder for finder in sys.meta_path if hasattr(finder, "keep
 class Finder:
     """A meta path finder and loader (importlib.abc) of the modules in a bundle."""
 
-    def __init__(self, modules: Mapping[str, tuple[str, bool, bytes]]) -> None:
+    def __init__(self, modules: dict[str, tuple[str, bool, bytes]]) -> None:
         self.modules = modules
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> Any:
@@ -47,7 +47,9 @@ class Finder:
         return
 
     def exec_module(self, module: ModuleType) -> None:
-        exec(marshal.loads(self.modules[module.__name__][2]), module.__dict__)  # noqa: S102, S302 - what an import is
+        file, package, code = self.modules[module.__name__]
+        self.modules[module.__name__] = (file, package, b"")  # as long as the box runs we hold what we need, and no more
+        exec(marshal.loads(code), module.__dict__)  # noqa: S102, S302 - what an import is
 
     def get_source(self, name: str) -> str:
         """For tracebacks."""

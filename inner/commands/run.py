@@ -51,11 +51,14 @@ def run(request: Request) -> int:
     from inner.plan.store import planned
 
     host = RealHost({name: value for name, value in os.environ.items() if name != AGAIN})
-    profile = _profile(request, host)
+    resolved_anew: list[bool] = []
+    profile = _profile(request, host, resolved_anew)
     terminal = request.detach or (os.isatty(0) and os.isatty(1))
     folder = rundir.name(state_dir(host.env, host.home))
     rundir.prepare(state_dir(host.env, host.home), cache_dir(host.env, host.home))
     plan = planned(profile, request, host, terminal=terminal, args_file=_args_file(request), run_dir=folder)
+    if resolved_anew and not request.args_file:  # which may be a pipe, and has been read
+        _again()
     features = probe(host.env, project=plan.project)
     tracer = None
     if request.trace:
@@ -81,8 +84,8 @@ def _again() -> None:
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, AGAIN: "1"})  # noqa: S606
 
 
-def _profile(request: Request, host: RealHost) -> Profile:
-    """As it was kept from an earlier run, or resolved anew. What is fetched is never kept."""
+def _profile(request: Request, host: RealHost, anew: list[bool]) -> Profile:
+    """As it was kept from an earlier run, or resolved `anew` and kept. What is fetched is never kept."""
     if "://" in request.profile or request.sha256:
         from inner.commands.remote import documents
         from inner.profile.resolve import resolve
@@ -92,7 +95,7 @@ def _profile(request: Request, host: RealHost) -> Profile:
         return resolve(request, settings, host, documents(request, settings, host))
     from inner.profile.store import resolved
 
-    return resolved(request, host, again=_again)
+    return resolved(request, host, again=lambda: anew.append(True))
 
 
 def _args_file(request: Request) -> bytes | None:
