@@ -197,3 +197,27 @@ def test_a_change_of_the_host_is_seen(project, env, change):
 def test_the_versions_of_typer_that_are_allowed_are_the_light_ones():
     """0.29 imports pydantic for every command."""
     assert re.search(r'"typer>=[\d.]+,<0\.29"', (ROOT / "pyproject.toml").read_text())
+
+
+def test_what_it_takes_to_read_configuration_does_not_stay_beside_the_box(project):
+    time.sleep(2.1)
+    process = subprocess.Popen([*INNER, "run", "--", "sh", "-c", "echo up; sleep 30"], cwd=project, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout.readline() == b"up\n"
+        maps = Path(f"/proc/{process.pid}/maps").read_text()
+        assert "python" in maps
+        assert "pydantic" not in maps
+        beside = int(re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text(), re.MULTILINE)[1])
+        bare = subprocess.run(
+            [sys.executable, "-I", "-c", "print(open('/proc/self/status').read())"], capture_output=True, text=True, check=True
+        )
+        assert beside < int(re.search(r"^VmRSS:\s+(\d+)", bare.stdout, re.MULTILINE)[1]) + 6000
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_arguments_from_a_pipe_are_read_once(project):
+    time.sleep(2.1)
+    words = ("run", "--args-file", "/dev/stdin", "--", "printf", "%s")
+    assert inner(*words, cwd=project, stdin=None, input="text").stdout == "text"
