@@ -97,7 +97,27 @@ def table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> None:
         return
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     for line in lines:
-        out("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        row("".join(cell.ljust(width) + "  " for cell, width in zip(line[:-1], widths, strict=False)), line[-1])
+
+
+def row(start: str, text: str) -> None:
+    """A line on standard output. On a terminal that is too narrow for it `text` goes on below itself, or, where that leaves too little
+    room, below the line; a pipe or a file gets the whole line.
+    """
+    line = (start + text).rstrip()
+    columns = os.get_terminal_size(1).columns if os.isatty(1) else 0
+    if not columns or len(line) <= columns:
+        out(line)
+        return
+    from textwrap import wrap
+
+    indent = len(start) if columns - len(start) >= 24 else 4
+    first = start if indent == len(start) else ""
+    if not first:
+        out(start.rstrip())
+    pieces = wrap(text, max(columns - indent, 20), break_on_hyphens=False)
+    for at, piece in enumerate(pieces):
+        out((first if first and not at else " " * indent) + piece)
 
 
 def json(kind: str, data: object, *, schema: int = 1) -> None:

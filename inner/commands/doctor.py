@@ -38,9 +38,9 @@ def show(*, as_json: bool) -> int:
         return status(findings)
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
-        ui.out(ui.safe(f"{MARKS[finding.state]} {finding.name:{width}}  {finding.text}"))
+        ui.row(ui.safe(f"{MARKS[finding.state]} {finding.name:{width}}  "), ui.safe(finding.text))
         if finding.remedy:
-            ui.out(ui.safe(f"     {'':{width}}  -> {finding.remedy}"))
+            ui.row(f"     {'':{width}}  -> ", ui.safe(finding.remedy))
     ui.out()
     ui.out(summary(findings))
     return status(findings)

@@ -151,7 +151,7 @@ def _show(report: Report, subject: Subject) -> None:
     for finding in report.findings:
         what = finding.title if finding.state == "ok" else finding.text
         level = f"{finding.severity}: " if finding.state == "failed" else ""
-        ui.out(f"{SYMBOLS[finding.state]} {ui.safe(finding.check):<{width}}  {level}{ui.safe(what)}")
+        ui.row(f"{SYMBOLS[finding.state]} {ui.safe(finding.check):<{width}}  ", level + ui.safe(what))
     ui.out()
     for line in footer(report):
         ui.out(line)

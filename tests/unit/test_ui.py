@@ -1,4 +1,15 @@
+import contextlib
+import fcntl
 import json
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+
+import pytest
+from program import ROOT
 
 from inner import ui
 from inner.plan.model import BoxPath, Mask
@@ -52,6 +63,29 @@ def test_a_table_is_aligned_escaped_and_without_trailing_spaces(capfd):
     ui.table([])
     ui.table([], ["NAME"])
     assert capfd.readouterr().out == "NAME\n"
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines"),
+    [
+        (80, ["name  a long text of several words", "b     c"]),
+        (34, ["name  a long text of several words", "b     c"]),
+        (33, ["name  a long text of several", "      words", "b     c"]),
+        (29, ["name", "    a long text of several", "    words", "b     c"]),
+    ],
+)
+def test_a_table_stays_within_a_narrow_terminal_and_loses_nothing(columns, lines):
+    terminal, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    code = "from inner import ui; ui.table([['name', 'a long text of several words'], ['b', 'c']])"
+    subprocess.run([sys.executable, "-c", code], stdout=theirs, check=True, cwd=ROOT)
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError):
+        while piece := os.read(terminal, 4096):
+            seen += piece
+    os.close(terminal)
+    assert seen.decode().replace("\r", "").splitlines() == lines
 
 
 def test_lines_of_ours_stay_lines_and_theirs_do_not(capfd):
