@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 
-from inner import gitconfig
+from inner import gitconfig, gitpolicy
 
 MOST_INCLUDED = 20  # files that the settings of one repository include
 
@@ -101,5 +101,5 @@ def runs(fd: int) -> bool:
     with open(config, "rb") as file:
         text = file.read(gitconfig.MOST_BYTES + 1)
     entries, bad = gitconfig.parse(text)
-    harmless = [entry for entry in entries if gitconfig.permitted(entry, gitconfig.LOCAL)]
+    harmless = [entry for entry in entries if gitpolicy.permitted(entry, gitpolicy.LOCAL)]
     return bool(bad) or len(text) > gitconfig.MOST_BYTES or len(harmless) != len(entries)

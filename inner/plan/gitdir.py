@@ -7,10 +7,11 @@ it. `launch.shadow` makes the copy, `launch.bringback` takes over what was commi
 
 from __future__ import annotations
 
-from inner import gitconfig
+from inner import gitconfig, gitpolicy
 from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING
-from inner.gitconfig import LOCAL, Entry
+from inner.gitconfig import Entry
+from inner.gitpolicy import LOCAL
 from inner.host import kind, realpath
 from inner.paths import BoxPath, HostPath, covers, normal
 from inner.plan import repository
@@ -190,7 +191,7 @@ class GitDir:
 
     def _config(self, found: Repository) -> bytes:
         """The repository's own settings, without what is secret, what names places outside, and what would have to write here."""
-        kept = gitconfig.harmless(found.entries, LOCAL)
+        kept = gitpolicy.harmless(found.entries, LOCAL)
         kept = [e for e in kept if not (e.section == "extensions" and e.key in ("worktreeconfig", "relativeworktrees"))]
         kept += [e for e in found.entries if e.section in DRIVERS]
         for entry in found.entries:

@@ -7,7 +7,7 @@ and its identity, which decide what the user's `includeIf` mean and what git wou
 
 from __future__ import annotations
 
-from inner import gitconfig
+from inner import gitconfig, gitpolicy
 from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING, frozen
 from inner.gitconfig import Entry
@@ -50,7 +50,7 @@ def git(profile: Profile, host: Host, *, project: str, mounts: Sequence[Mount], 
     """The part of the plan; `mounts` are those so far, `program` is the command. ConfigError for an override that git cannot read."""
     writable = (project, *(mount.src for mount in mounts if isinstance(mount, Bind) and mount.mode == "rw"))
     found = _Configuration(host, project, writable)
-    entries = gitconfig.harmless(found.entries)
+    entries = gitpolicy.harmless(found.entries)
     strip = {name.lower() for name in profile.git.strip_sections}
     entries = [entry for entry in entries if entry.section not in strip]
     made: list[Mount] = []

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from inner import gitconfig
+from inner import gitconfig, gitpolicy
 from inner.gitconfig import Entry
 
 FREE = {"advice", "color", "column", "pretty", "alias"}  # any key is a switch, a colour, a format or an alias there
 QUIET = {"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": "/nonexistent"}
-SECTIONS = sorted({name.removesuffix(" *") for name in (*gitconfig.GLOBAL, *gitconfig.LOCAL)} | {
+SECTIONS = sorted({name.removesuffix(" *") for name in (*gitpolicy.GLOBAL, *gitpolicy.LOCAL)} | {
     "credential", "include", "includeif", "filter", "http", "url", "gpg", "protocol", "pager", "sequence", "difftool", "trailer", "uploadpack", "ssh",
 })  # fmt: skip
-KEYS = sorted({key for keys in (*gitconfig.GLOBAL.values(), *gitconfig.LOCAL.values()) for key in keys if key != "*"} | {
+KEYS = sorted({key for keys in (*gitpolicy.GLOBAL.values(), *gitpolicy.LOCAL.values()) for key in keys if key != "*"} | {
     "helper", "path", "fsmonitor", "hookspath", "editor", "pager", "sshcommand", "askpass", "clean", "smudge", "process", "textconv", "command",
     "driver", "program", "insteadof", "extraheader", "cookiefile", "proxy", "worktree", "update", "url", "gitproxy", "allow", "excludesfile", "x",
 })  # fmt: skip
@@ -95,9 +95,9 @@ def _before_a_section(data):
 
 
 @calm(max_examples=200)
-@given(ANY, st.sampled_from([gitconfig.GLOBAL, gitconfig.LOCAL]))
+@given(ANY, st.sampled_from([gitpolicy.GLOBAL, gitpolicy.LOCAL]))
 def test_whatever_goes_in_nothing_dangerous_comes_out(data, allow):
-    made = gitconfig.sanitise(data, allow)
+    made = gitpolicy.sanitise(data, allow)
     pairs = gits(made)
     assert pairs is not None, made
     assert pairs == ours(gitconfig.parse(made)[0])
@@ -125,9 +125,9 @@ def test_whatever_goes_in_nothing_dangerous_comes_out(data, allow):
 @calm(max_examples=100)
 @given(ANY)
 def test_sanitising_twice_is_sanitising_once(data):
-    for allow in (gitconfig.GLOBAL, gitconfig.LOCAL):
-        once = gitconfig.sanitise(data, allow)
-        assert gitconfig.sanitise(once, allow) == once
+    for allow in (gitpolicy.GLOBAL, gitpolicy.LOCAL):
+        once = gitpolicy.sanitise(data, allow)
+        assert gitpolicy.sanitise(once, allow) == once
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=10)
@@ -183,11 +183,11 @@ def _slowly(pattern, text, *, start):
     return _slowly(pattern[1:], text[1:], start=pattern[0] == "/")
 
 
-@pytest.mark.parametrize(("allow", "sizes"), [(gitconfig.GLOBAL, 64 * 1024), (gitconfig.LOCAL, 64 * 1024)])
+@pytest.mark.parametrize(("allow", "sizes"), [(gitpolicy.GLOBAL, 64 * 1024), (gitpolicy.LOCAL, 64 * 1024)])
 def test_a_large_file_takes_no_long_time(allow, sizes):
     import time
 
     begin = time.process_time()
-    gitconfig.sanitise(b"[user]\n\tname = " + b'"a" \\\n' * (sizes // 6), allow)
+    gitpolicy.sanitise(b"[user]\n\tname = " + b'"a" \\\n' * (sizes // 6), allow)
     assert gitconfig.wildmatch("**/*a" * 200, "a/" * 2000) in (True, False)
     assert time.process_time() - begin < 5

@@ -1,7 +1,8 @@
 import pytest
 
-from inner import gitconfig
-from inner.gitconfig import condition_holds, get, includes, parse, sanitise, without_credentials
+from inner import gitpolicy
+from inner.gitconfig import condition_holds, get, includes, parse
+from inner.gitpolicy import sanitise, without_credentials
 
 FULL = b"""\
 [user]
@@ -88,7 +89,7 @@ def test_a_repositorys_own_configuration_keeps_what_makes_it_one():
 \tactive = true
 """
     assert (
-        sanitise(text, gitconfig.LOCAL)
+        sanitise(text, gitpolicy.LOCAL)
         == b"""\
 [core]
 \trepositoryformatversion = "1"
