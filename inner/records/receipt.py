@@ -159,7 +159,7 @@ def _network(run: Run) -> list[tuple[str, str]]:
             rows.append((label if at == 0 else "", text))
     line, _ = offer(denied(run)[:MOST_OFFERED])
     if line:
-        rows.append(("", f"to allow: `{line}`"))
+        rows.append(("", f"to allow {'it' if line.count('--allow-host') == 1 else 'them'}: `{line}`"))
     if run.first("network"):
         rows.append(("network", f"ended before the box did: {run.first('network').get('reason', '')}"))
     return rows
