@@ -6,9 +6,9 @@ with its git folder, command shims, and last the masks, which nothing may undo.
 
 from __future__ import annotations
 
-from inner.errors import CannotExecute, CommandNotFound, ConfigError, RunError
+from inner.errors import ConfigError, RunError
 from inner.frozen import TYPE_CHECKING
-from inner.host import kind, realpath, which
+from inner.host import kind, realpath
 from inner.paths import BoxPath, HostPath, covers, normal
 from inner.plan import mounts, root
 from inner.plan.agent import agents
@@ -23,6 +23,7 @@ from inner.plan.identity import git
 from inner.plan.model import MIB, Bind, Copy, Data, Namespaces, Overlay, Plan, Private, Tmpfs
 from inner.plan.network import network
 from inner.plan.output import REQUIRE, output_log
+from inner.plan.presence import refuse_missing
 from inner.plan.project import refuse_writable, workdir
 from inner.plan.review import kept_apart
 from inner.plan.shims import Shims
@@ -31,8 +32,6 @@ from inner.profile.expand import Expander
 from inner.tools import Tools
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from inner.agents import Agent
     from inner.host import Host
     from inner.plan.guard import Guarded
@@ -160,7 +159,7 @@ def build(
     )
     ordered = mounts.simplify(mounts.order((*box.mounts, *told)))
     table = mounts.MountTable(ordered, host)
-    _refuse_missing(box, table, line[0], path)
+    refuse_missing(line[0], table, host, project=box.project, path=path)
     return Plan(
         profile=profile.name,
         command=line,
@@ -386,35 +385,3 @@ def _masks(box: Box) -> None:
     """Last: what is hidden from every box, at each place where the mounts so far would show it."""
     so_far = mounts.order(box.mounts)
     box.mounts += box.secrets.masks(so_far, mounts.MountTable(so_far, box.host), box.sandbox.allow)
-
-
-def _refuse_missing(box: Box, table: mounts.MountTable, name: str, path: Sequence[str]) -> None:
-    """Say it before the start when the command is not in the box: the reason is known here, and only here."""
-    places = (
-        [name if name.startswith("/") else f"{box.project}/{name}"] if "/" in name else [f"{folder}/{name}" for folder in path]
-    )
-    seen = [found for place in places if (found := table.at(place)).kind in ("file", "other")]
-    if seen:
-        return
-    if "/" in name and table.at(places[0]).kind == "dir":
-        raise CannotExecute(f"`{name}` is a folder", hint="`inner run -- COMMAND ARGS`")
-    outside = which(box.host, name)
-    if outside is None and "/" in name:
-        raise CommandNotFound(
-            f"`{name}` does not exist in `{box.project}`" if not name.startswith("/") else f"`{name}` does not exist"
-        )
-    if outside is None:
-        from inner.agents import recognised
-
-        known = recognised(name)
-        raise CommandNotFound(
-            f"`{name}` is not installed" if known else f"`{name}` does not exist",
-            hint="install it as its vendor says; commands are looked for on PATH"
-            if known
-            else "`inner run -- COMMAND ARGS`; commands are looked for on PATH",
-        )
-    folder = outside.rpartition("/")[0]
-    raise CommandNotFound(
-        f"`{name}` is not in the box: outside it is `{outside}`",
-        hint=f"`-m {folder}:{folder}` shows its folder, read-only",
-    )

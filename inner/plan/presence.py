@@ -1,0 +1,43 @@
+"""Whether the command is in the box: asked of the mounts before the start, when it can still be said why it is not. Pure."""
+
+from __future__ import annotations
+
+from inner.errors import CannotExecute, CommandNotFound
+from inner.frozen import TYPE_CHECKING
+from inner.host import which
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inner.host import Host
+    from inner.plan.mounts import MountTable
+
+
+def refuse_missing(name: str, table: MountTable, host: Host, *, project: str, path: Sequence[str]) -> None:
+    """`name` is the command, `path` the box's PATH. Raises CannotExecute for a folder, CommandNotFound with what would show it."""
+    places = [name if name.startswith("/") else f"{project}/{name}"] if "/" in name else [f"{folder}/{name}" for folder in path]
+    seen = [found for place in places if (found := table.at(place)).kind in ("file", "other")]
+    if seen:
+        return
+    if "/" in name and table.at(places[0]).kind == "dir":
+        raise CannotExecute(f"`{name}` is a folder", hint="`inner run -- COMMAND ARGS`")
+    outside = which(host, name)
+    if outside is None and "/" in name:
+        raise CommandNotFound(
+            f"`{name}` does not exist in `{project}`" if not name.startswith("/") else f"`{name}` does not exist"
+        )
+    if outside is None:
+        from inner.agents import recognised
+
+        known = recognised(name)
+        raise CommandNotFound(
+            f"`{name}` is not installed" if known else f"`{name}` does not exist",
+            hint="install it as its vendor says; commands are looked for on PATH"
+            if known
+            else "`inner run -- COMMAND ARGS`; commands are looked for on PATH",
+        )
+    folder = outside.rpartition("/")[0]
+    raise CommandNotFound(
+        f"`{name}` is not in the box: outside it is `{outside}`",
+        hint=f"`-m {folder}:{folder}` shows its folder, read-only",
+    )
