@@ -51,6 +51,11 @@ class Finder:
         self.modules[module.__name__] = (file, package, b"")  # as long as the box runs we hold what we need, and no more
         exec(marshal.loads(code), module.__dict__)  # noqa: S102, S302 - what an import is
 
+    def get_data(self, path: str) -> bytes:
+        """What lies beside a package: the programs that are handed to the box, or to a process of their own, as text (pkgutil)."""
+        with open(path, "rb") as file:
+            return file.read()
+
     def get_source(self, name: str) -> str:
         """For tracebacks."""
         with open(self.modules[name][0], encoding="utf-8") as file:

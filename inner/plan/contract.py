@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from inner.frozen import TYPE_CHECKING
 from inner.paths import BoxPath, covers
+from inner.plan.gitdir import BROUGHT_BACK
 from inner.plan.model import Bind, Data, Dir, Mask, Overlay, Tmpfs
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def _facts(
     mounts: Iterable[Mount], profile: Profile, *, hosts: Sequence[str], project: str, home: str, run_dir: str, review: bool
 ) -> dict[str, object]:
     kept: list[str] = []
+    returned: list[str] = []
     lost: list[str] = []
     shown: list[str] = []
     hidden: list[str] = []
@@ -62,7 +64,9 @@ def _facts(
         inside = covers(project, mount.dest)
         if isinstance(mount, (Bind, Overlay)) and mount.dest.startswith(("/proc/", "/dev/")):
             continue
-        if isinstance(mount, Overlay) or (isinstance(mount, Bind) and mount.mode == "rw" and _of_the_run(mount.src, run_dir)):
+        if isinstance(mount, Bind) and mount.why == BROUGHT_BACK:
+            returned.append(mount.dest)
+        elif isinstance(mount, Overlay) or (isinstance(mount, Bind) and mount.mode == "rw" and _of_the_run(mount.src, run_dir)):
             lost.append(mount.dest)
         elif isinstance(mount, Bind):
             (kept if mount.mode == "rw" else shown).append(mount.dest)
@@ -77,6 +81,7 @@ def _facts(
         "project": project,
         "home": home,
         "writable": kept,
+        "brought_back": returned,
         "temporary": lost,
         "read_only": shown,
         "hidden_in_project": hidden,
@@ -112,6 +117,10 @@ def _text(facts: dict[str, object]) -> str:
         "## Files\n",
         _list("Can be written, and stays:", facts["writable"], "nothing"),
         "Changes are kept apart until the user has looked at them (`inner diff`, `inner apply`).\n" if facts["review"] else "",
+        _list(
+            "Git's folder, a copy: commits, branches, tags and what is staged are brought back to the user, settings and hooks are not:",
+            facts["brought_back"],
+        ),
         _list(
             "Can be written, and is gone when the box ends (the home folder too: install tools in the project):",
             facts["temporary"],

@@ -148,9 +148,8 @@ class GitDir:
         number = len(self.shadows)
         into, gitdir = f"{self.run_dir}/git-{number}", found.gitdir
         objects = f"{OBJECTS}/{number}"
-        why = "git, a copy: commits are brought back"
         copy = HostPath(f"{into}/shadow")
-        self.mounts.append(Bind(copy, BoxPath(gitdir), "rw", why=why, origin=self.origin))
+        self.mounts.append(Bind(copy, BoxPath(gitdir), "rw", why=BROUGHT_BACK, origin=self.origin))
         self.mounts.append(Bind(HostPath(f"{found.common}/objects"), BoxPath(objects), "ro", why="git's objects"))
         if borrowed:  # their own list of others is in terms of the host, and ours has them all
             self.mounts.append(Data(BoxPath(f"{objects}/info/alternates"), b"", why="named by the copy"))
