@@ -269,7 +269,7 @@ def paste(plan: Plan, features: Features) -> str:
     named = replace(features, flags=features.flags - {"bind-fd", "ro-bind-fd"})
     fixed = replace(plan, env=tuple(variable for variable in plan.env if variable.value is not None))
     contents: list[bytes] = []
-    lines = ["env -i " + _quoted(features.path)]
+    lines = ["env -i " + quoted(features.path)]
     for operation in operations(fixed, named, env={}, filter=None):
         text = []
         for word in operation:
@@ -278,11 +278,11 @@ def paste(plan: Plan, features: Features) -> str:
                 word = str(_FIRST + len(contents) - 1)  # noqa: PLW2901
             if not isinstance(word, str):
                 raise TypeError(f"not for people: {word!r}")
-            text.append(_quoted(word))
+            text.append(quoted(word))
         lines.append(" ".join(text))
     lines += [_reference(_name(variable)) for variable in plan.env if variable.value is None]
-    lines.append("-- " + " ".join(_quoted(word) for word in plan.command))
-    lines += [f"{_FIRST + at}< <(printf -- '{_printf(data)}')" for at, data in enumerate(contents)]
+    lines.append("-- " + " ".join(quoted(word) for word in plan.command))
+    lines += [f"{_FIRST + at}< <(printf -- '{printed(data)}')" for at, data in enumerate(contents)]
     return " \\\n  ".join(lines)
 
 
@@ -293,21 +293,21 @@ def _reference(name: str) -> str:
     """Words that set `name` as it is set outside, and no words when it is not."""
     if name.isidentifier() and name.isascii():
         return f'${{{name}+--setenv {name} "${name}"}}'
-    word = _quoted(name)  # a name that bash cannot read: set in any case, empty when it is not set outside
+    word = quoted(name)  # a name that bash cannot read: set in any case, empty when it is not set outside
     return f'--setenv {word} "$(printenv -- {word})"'
 
 
 _PRINTF = {0x0A: "\\n", 0x09: "\\t", 0x5C: "\\\\", 0x25: "%%"}
 
 
-def _printf(data: bytes) -> str:
+def printed(data: bytes) -> str:
     """A format for printf(1), in single quotes, that prints `data`."""
     return "".join(
         chr(byte) if 0x20 <= byte < 0x7F and chr(byte) not in "\\'%" else _PRINTF.get(byte, f"\\x{byte:02x}") for byte in data
     )
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
     """`word` for bash, on one line whatever is in it."""
     from shlex import quote
 

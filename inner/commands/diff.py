@@ -35,7 +35,7 @@ def state() -> str:
     """Where reviews are."""
     from inner.paths import state_dir
 
-    return state_dir(os.environ, os.environ.get("HOME", "/"))
+    return os.path.realpath(state_dir(os.environ, os.environ.get("HOME", "/")))
 
 
 def main(words: Sequence[str], *, stat: bool, all_: bool, as_json: bool) -> int:

@@ -20,6 +20,7 @@ FOLDERS = {
     "/run": "nothing of this machine",
     "/var": "nothing of this machine",
 }
+MADE = "/run/inner-makes-it"  # the folder of the run that is drawn, which never is
 ALIKE = ("/etc", "/proc", "/dev", "/run", "/var", "/usr")  # what inner itself mounts below them is told as one
 
 
@@ -156,7 +157,7 @@ def _seen(mount: Mount, host: Host, root: str) -> Seen:
     origin = "" if _own(mount) else place(str(mount.origin), host, root=root)
     match mount:
         case Bind():
-            source = "" if str(mount.src) == mount.dest else f"; your {short(mount.src, host)}"
+            source = "" if str(mount.src) == mount.dest or covers(MADE, mount.src) else f"; your {short(mount.src, host)}"
             return Seen(path, "writable" if mount.mode == "rw" else "read-only", mount.why + source, origin)
         case Tmpfs():
             state = "writable" if mount.mode == "rw" else "empty"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from inner import ui
+from inner.commands.place import place
 from inner.frozen import TYPE_CHECKING, assert_never, replace
 from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Symlink, Tmpfs
 
@@ -27,7 +28,9 @@ def show(plan: Plan, profile: Profile, features: Features, host: Host, *, as_jso
 
     ui.out(f"profile      {ui.safe(profile.name)}" + (f": {ui.safe(profile.description)}" if profile.description else ""))
     for layer in plan.layers:
-        ui.out(f"  layer      {layer.source:<9} {ui.safe(short(str(layer), host))}")
+        ui.out(
+            "  layer      " + ui.safe(f"{layer.source:<9} {place(str(layer), host)}").replace("built-in  built-in ", "built-in  ")
+        )
     ui.out(f"command      {ui.safe(_words(plan.command))}")
     ui.out(f"in           {ui.safe(short(plan.cwd, host))}")
     for line in _network(plan, profile, host):
@@ -38,15 +41,15 @@ def show(plan: Plan, profile: Profile, features: Features, host: Host, *, as_jso
     ui.out(f"system calls {calls}")
     ui.out()
     ui.out("what the box sees")
-    rows = [(place, what, why(mount)) for mount in plan.mounts for place, what in [describe(mount, host)]]
+    rows = [(where, what, why(mount, host)) for mount in plan.mounts for where, what in [describe(mount, host)]]
     widths = [min(max(len(ui.safe(row[i])) for row in rows), most) for i, most in ((0, 44), (1, 40))]
-    for place, what, reason in rows:
-        ui.out(f"  {ui.safe(place):<{widths[0]}}  {ui.safe(what):<{widths[1]}}  {ui.safe(short(reason, host))}".rstrip())
+    for where, what, reason in rows:
+        ui.out(f"  {ui.safe(where):<{widths[0]}}  {ui.safe(what):<{widths[1]}}  {ui.safe(reason)}".rstrip())
     ui.out()
     ui.out("environment (names)")
     for variable in plan.env:
         source = "from this environment" if variable.value is None else "set"
-        where = "" if str(variable.origin) == "inner" else f"  {short(str(variable.origin), host)}"
+        where = "" if str(variable.origin) == "inner" else f"  {place(str(variable.origin), host)}"
         ui.out(f"  {variable.name:<24}  {source}{ui.safe(where)}")
     points = (*plan.scaffolding, *(point.path for point in plan.guard.placeholders))
     if points:
@@ -59,12 +62,13 @@ def show(plan: Plan, profile: Profile, features: Features, host: Host, *, as_jso
         for text in plan.notices:
             ui.out(f"note: {ui.safe(text)}")
     ui.out()
-    first = plan.guard.placeholders or plan.guard.shadows or plan.copies or plan.private
-    ui.out("the same in bubblewrap's words" + (", once what inner makes for it is there" if first else ""))
+    ui.out("the same in bubblewrap's words" + (", but for the login, which is put in at the start" if plan.private else ""))
+    from inner.commands.pasted import after, before
     from inner.review.run import shown
 
     made = tuple(shown(mount, "bwrap" if features.has("overlay") else "own") for mount in plan.mounts)
-    ui.out(paste(replace(plan, mounts=made), features))
+    for line in (*before(plan), paste(replace(plan, mounts=made), features), *after(plan)):
+        ui.out(line)
     return 0
 
 
@@ -81,9 +85,9 @@ def _network(plan: Plan, profile: Profile, host: Host) -> Iterator[str]:
     rows = [(kind, entry) for kind, entries in (("allow", rules.allow), ("deny", rules.deny)) for entry in entries]
     width = max((len(entry.text) for _, entry in rows), default=0)
     for kind, entry in rows:
-        yield f"  {kind:<9}  {entry.text:<{width}}  {short(str(entry.origin), host)}"
+        yield f"  {kind:<9}  {entry.text:<{width}}  {place(str(entry.origin), host)}"
     for name, credential in profile.credentials.items():
-        where = short(str(profile.origin(f"credentials.{name}")), host)
+        where = place(str(profile.origin(f"credentials.{name}")), host)
         yield f"  credential {name}: `{credential.header}` for {', '.join(credential.hosts)}, put on outside  {where}"
 
 
@@ -120,10 +124,10 @@ def describe(mount: Mount, host: Host) -> tuple[str, str]:  # noqa: RET503 - the
     assert_never(mount)
 
 
-def why(mount: Mount) -> str:
+def why(mount: Mount, host: Host) -> str:
     """The reason, and the line that asked for it."""
     origin: Origin = mount.origin
-    return mount.why if str(origin) == "inner" else f"{mount.why} ({origin})"
+    return mount.why if str(origin) == "inner" else f"{mount.why} ({place(str(origin), host)})"
 
 
 def _limits(plan: Plan) -> str:

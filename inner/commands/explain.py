@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from inner import ui
-from inner.commands.drawing import Drawing, drawing, folded
+from inner.commands.drawing import MADE, Drawing, drawing, folded
 from inner.errors import CheckFailed, CommandNotFound, RunError
 from inner.frozen import TYPE_CHECKING, replace
 
@@ -50,11 +50,11 @@ def _plan(profile: Profile, host: RealHost) -> tuple[Plan, tuple[str, ...], tupl
     terminal = profile.entrypoint.interactive is not False
     try:
         try:
-            plan = build(profile, Request(), host, terminal=terminal)
+            plan = build(profile, Request(), host, terminal=terminal, run_dir=MADE)
             return plan, plan.command, ()
         except CommandNotFound as problem:
             stand_in = replace(profile.entrypoint, cmd="/bin/sh", args=())
-            plan = build(replace(profile, entrypoint=stand_in), Request(), host, terminal=terminal)
+            plan = build(replace(profile, entrypoint=stand_in), Request(), host, terminal=terminal, run_dir=MADE)
             told = f"this box would not start here: {problem.message}"
             return plan, (profile.entrypoint.cmd, *profile.entrypoint.args), (told,)
     except RunError as problem:

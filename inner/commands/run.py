@@ -46,6 +46,8 @@ def main(request: Request) -> int:
 
 def run(request: Request) -> int:
     """Resolve, plan, and then show the plan or start it."""
+    if request.json and not request.dry_run:
+        raise ConfigError("`--json` shows a plan, and nothing is started then", hint="`inner run --dry-run --json`")
     from inner.launch import rundir
     from inner.launch.features import probe
     from inner.plan.store import planned
@@ -141,7 +143,7 @@ def _review(plan: Plan, profile: Profile, features: Features, host: RealHost, fo
     from inner.launch import session
     from inner.review.run import Kept, told
 
-    state, wanted = state_dir(host.env, host.home), host.env.get("INNER_REVIEW", "")
+    state, wanted = folder.rpartition("/runs/")[0], host.env.get("INNER_REVIEW", "")
     with Kept(plan, features, state, warn=ui.warning, progress=_copying, wanted=wanted) as kept:
         outcome = session.run(
             kept.plan,
@@ -171,12 +173,10 @@ def _tell(plan: Plan, outcome: Outcome, features: Features, folder: str, *, trac
     if outcome.reason == "setup":
         from inner.launch.features import namespace_problem
 
-        problem = namespace_problem(features) or RunError(
-            "the box could not be made", hint="`inner run --dry-run` shows how it would be made"
-        )
-        if outcome.stderr:
+        known = namespace_problem(features)
+        if outcome.stderr and known is None:  # what is known is told better than bubblewrap can
             ui.err(f"bubblewrap: {ui.safe_lines(outcome.stderr)}")
-        raise problem
+        raise known or RunError("the box could not be made", hint="`inner run --dry-run` shows how it would be made")
     if outcome.reason == "not-found":
         raise CommandNotFound(f"`{plan.command[0]}` cannot be started in the box: it, or the interpreter it names, is not there")
     if outcome.reason == "not-executable":
@@ -185,6 +185,11 @@ def _tell(plan: Plan, outcome: Outcome, features: Features, folder: str, *, trac
         )
     if outcome.reason == "timeout":
         ui.note(f"ended after {plan.timeout:g} s: the time limit of this run")
+    if outcome.status == 128:  # git's, for what it cannot do
+        from inner.commands.advice import advice
+
+        if said := advice(plan):
+            ui.note(said)
     if outcome.lost:
         ui.warning(f"output was lost: {outcome.lost}")
     if plan.network.mode == "allowlist" and not plan.summary:

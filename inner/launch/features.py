@@ -17,6 +17,7 @@ from inner.errors import HostError
 from inner.frozen import TYPE_CHECKING
 from inner.host import RealHost
 from inner.paths import HostPath, ancestors, cache_dir, covers
+from inner.plan.contract import RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -214,6 +215,12 @@ def diagnosis(host: Host, features: Features, *, userns: int, bare: bool, withou
     """The reason, from what was tried: `userns` is the errno of making a user namespace (0: it can be made), `bare` whether a box
     without a pid namespace and a /proc works, `without_strict` whether one works that may nest; `shown` the failing command.
     """
+    if host.lstat(RECORD):
+        return HostError(
+            "this is inside of a box already, and no other can be made in it",
+            where=RECORD,
+            hint="`inner run` outside; there, `--allow nested-user-ns` lets programs of a box make user namespaces",
+        )
     if _line(host, SYSCTL) == "0" and userns:
         hint = "`sudo sysctl -w kernel.unprivileged_userns_clone=1`"
         return HostError("this kernel forbids user namespaces to ordinary users", where=SYSCTL, hint=hint)

@@ -82,11 +82,11 @@ def recover(folder: str, warn: Callable[[str], None]) -> None:
             began, project, late, repositories, apart = marshal.loads(file.read())  # noqa: S302 - ours, where no box can write
     except (OSError, ValueError, EOFError, TypeError):
         began = 0
+    placeholders.recover(folder)  # first: what is ours is nothing that the box changed
     if began:
         guarding = Guarding(Guard(HostPath(project), late=late, repositories=repositories, apart=apart), folder, warn)
         guarding.began = began
         guarding.end()
-    placeholders.recover(folder)
 
 
 def set_apart(folder: str) -> None:

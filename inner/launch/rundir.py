@@ -25,6 +25,9 @@ KEPT = frozenset(("record", "output"))  # inner.records: what stays of a run
 
 def name(state: str) -> HostPath:
     """Where the folder of a new run will be, `state/runs/ID`: the plan speaks of it before it is made."""
+    state = os.path.realpath(
+        state
+    )  # what a box leaves there is read through no link, and the home may be one (/home -> /var/home)
     return HostPath(f"{state}/runs/{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}")
 
 
@@ -129,7 +132,7 @@ def alive(path: str) -> bool:
 
 def sweep(state: str, recover: Callable[[str], None] | None = None) -> int:
     """Give back what runs that are gone have left; `recover` is called with the folder of each first. Returns how many."""
-    swept = 0
+    swept, state = 0, os.path.realpath(state)
     try:
         names = os.listdir(f"{state}/live")
     except OSError:

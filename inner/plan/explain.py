@@ -12,6 +12,7 @@ from inner.host import kind, realpath
 from inner.origin import INNER
 from inner.paths import covers
 from inner.plan.environment import OWN, SESSION, is_code
+from inner.plan.gitdir import BROUGHT_BACK
 from inner.plan.hide import Secrets
 from inner.plan.model import Bind, Mask
 from inner.plan.mounts import MountTable
@@ -136,6 +137,10 @@ def _path(plan: Plan, profile: Profile, host: Host, path: str) -> tuple[Answer, 
             host, path, key, outside
         )
     if seen.absent:
+        copy = next((m for m in plan.mounts if isinstance(m, Bind) and m.why == BROUGHT_BACK and covers(m.dest, path)), None)
+        if copy is not None and outside:  # the copy is made when the run starts
+            told = "git's folder is a copy: commits, branches and tags are brought back; settings and hooks are not"
+            return Answer(path, "path", "writable", (told,), copy.origin), ()
         if not outside:
             return Answer(path, "path", "nowhere", ("it is neither in the box nor on the host",)), ()
         reason = f"on the host it is a {_named(outside)}; nothing in the plan shows it"
@@ -254,12 +259,10 @@ def _variable(plan: Plan, profile: Profile, host: Host, name: str) -> tuple[Answ
     if not there:
         named = name in profile.env.passthrough
         origin = profile.origin(f"env.passthrough[{name}]") if named else INNER
-        reason = (
-            "the profile passes it, and it is not set in this environment"
-            if named
-            else "it is not set in this environment either"
-        )
-        return Answer(name, "variable", "unset", (reason,), origin), (set_,)
+        if named:  # set here it passes; a value in a profile or in a command line could be a secret that others read there
+            reason = f"the profile passes it, and it is not set in this environment: `export {name}=...` before `inner run`"
+            return Answer(name, "variable", "unset", (reason,), origin), ()
+        return Answer(name, "variable", "unset", ("it is not set in this environment either",), origin), (set_,)
     reasons = ["the environment of a box is made from nothing, and no line of the profile names it"]
     if name in SESSION:
         reasons.append("it points at the host's own session, which the box cannot reach")

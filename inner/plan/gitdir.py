@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from inner.profile.model import Origin
 
 OBJECTS = "/run/inner/objects"
+BROUGHT_BACK = "git, a copy: commits are brought back"  # why: what tells such a mount from others
 MOST = 12  # repositories in the project that get a copy; more would make the start slow
 # What says which programs see the content of a file first: without it a commit would store something else than outside.
 DRIVERS = ("filter",)

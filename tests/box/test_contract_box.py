@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 
 import pytest
 from program import inner
@@ -25,7 +26,7 @@ def can_write(path):
         return True
     except OSError:
         return False
-for name, expected in (("writable", True), ("temporary", True), ("read_only", False)):
+for name, expected in (("writable", True), ("brought_back", True), ("temporary", True), ("read_only", False)):
     wrong += [(name, path) for path in said[name] if can_write(path) is not expected]
 for name in ("box.md", "box.json"):
     if can_write("/run/inner/" + name):
@@ -70,11 +71,13 @@ def test_what_a_box_says_about_itself_is_so(tmp_path, ports, mode):
         "make",
     )
     env = {"HOME": str(home), "PATH": "/usr/bin:/bin", "SHELL": "/bin/bash"}
+    subprocess.run(["git", "init", "-q", str(project)], check=True)
     done = inner("run", *flags, "-e", f"PORTS={json.dumps(ports)}", "--", "/usr/bin/python3", "-c", PROBE, cwd=project, env=env)
     found = json.loads(done.stdout)
     assert found["wrong"] == []
     said = found["said"]
     assert {str(project), "/both"} <= set(said["writable"])
+    assert said["brought_back"] == [f"{project}/.git"]
     assert {"/copy", "/scratch", str(home)} <= set(said["temporary"])
     assert "/data" in said["read_only"]
     assert "make" in said["blocked_commands"]

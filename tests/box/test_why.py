@@ -224,11 +224,19 @@ def test_what_is_said_of_a_variable_is_what_the_box_has(world, name):
     assert (got == 0) == (answer.state in ("passed", "set"))
 
 
-@pytest.mark.parametrize("name", ["PLAIN", "NEVER", "ABSENT"])
+@pytest.mark.parametrize("name", ["PLAIN", "NEVER"])
 def test_what_is_offered_for_a_variable_passes_it(world, name):
     answer = why(world, name, kind="variable")
     assert [change.to for change in answer.changes] == (["passed", "set"] if name == "PLAIN" else ["set"])
     _holds(world, answer, 'env | grep -q "^$1="', name)
+
+
+def test_a_variable_that_the_profile_passes_is_to_be_set_outside_and_nowhere_else(world):
+    answer = why(world, "ABSENT", kind="variable")
+    assert answer.changes == ()
+    assert "`export ABSENT=...`" in answer.reasons[0]
+    world.env["ABSENT"] = "a value"
+    assert why(world, "ABSENT", kind="variable").state == "passed"
 
 
 def test_no_value_is_ever_told(world):

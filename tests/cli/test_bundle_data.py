@@ -30,4 +30,3 @@ def test_the_programs_of_an_attack_are_found_when_modules_come_from_the_bundle(t
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) == (ROOT / "inner/launch/canary.py").stat().st_size
-

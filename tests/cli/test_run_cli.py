@@ -6,10 +6,11 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from program import INNER, inner
+from program import INNER, ROOT, inner
 
 pytestmark = pytest.mark.box
 
@@ -384,7 +385,7 @@ def test_a_dry_run_of_what_cannot_be_is_the_same_error(here):
 
 
 def test_what_the_dry_run_prints_makes_the_same_box(here):
-    """The command for bash at its end is one that runs, where the files are that inner makes first."""
+    """The lines for bash at its end run as they are, and leave nothing behind."""
     words = (
         "--",
         "sh",
@@ -396,10 +397,59 @@ def test_what_the_dry_run_prints_makes_the_same_box(here):
     assert all(f"\n  {place['path']}\n" in shown for place in places)
     same = told(*words)[1]
     assert list(here.iterdir()) == []
-    for place in places:
-        Path(place["path"]).mkdir() if place["kind"] == "dir" else Path(place["path"]).write_text(place["content"])
     script = here.parent / "again"
     script.write_text(shown.partition("the same in bubblewrap's words")[2].partition("\n")[2])
     done = subprocess.run(["bash", str(script)], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     assert (done.stdout, done.returncode) == (same, 0), done.stderr
     assert same.startswith("in the box\n") and same.endswith("\nprotected\n")
+    assert list(here.iterdir()) == []
+
+
+def test_what_the_dry_run_prints_works_in_a_repository_and_leaves_it_alone(here):
+    def git(*words):
+        return subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True, check=True).stdout
+
+    git("init", "-q")
+    git("-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-q", "--allow-empty", "-m", "one")
+    words = ("--", "sh", "-c", "git log --format=%s; echo x > .git/made && echo y > file; git status --short")
+    shown = told("--dry-run", *words)[1]
+    script = here.parent / "again"
+    script.write_text(shown.partition("the same in bubblewrap's words")[2].partition("\n")[2])
+    done = subprocess.run(["bash", str(script)], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert (done.stdout, done.returncode) == ("one\n?? file\n", 0), done.stderr
+    assert sorted(path.name for path in here.iterdir()) == [".git", "file"]
+    assert not (here / ".git/made").exists()
+
+
+def test_the_dry_run_names_a_line_of_a_built_in_profile_by_the_profile(here):
+    shown = told("--dry-run")[1]
+    assert "(built-in shell.toml:" in shown
+    assert "profiles/shell.toml" not in shown
+
+
+# --- what other programs leave out --------------------------------------------------------------------------------------
+
+
+def test_a_repository_that_cannot_be_made_inside_is_explained(here):
+    status, _, err = told("git", "init")
+    assert status == 128
+    assert err.endswith(
+        "inner: no repository can be made here from inside: hooks and settings in a `.git` run outside; `git init` first, outside\n"
+    )
+    assert "inner:" not in told("git", "log")[2]
+
+
+def test_a_box_in_a_box_is_refused_with_the_reason(here):
+    inside = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from inner.__main__ import main; sys.argv = ['inner', 'run', '--', 'true']; main()"
+    status, _, err = told("-m", f"{ROOT}:{ROOT}", "--", sys.executable, "-c", inside)
+    assert status == 125
+    assert err == said(
+        "this is inside of a box already, and no other can be made in it",
+        "/run/inner/box.json",
+        "`inner run` outside; there, `--allow nested-user-ns` lets programs of a box make user namespaces",
+    )
+
+
+def test_a_plan_as_json_is_never_mistaken_for_a_run(here):
+    assert told("--json", "--", "touch", "made")[0] == 125
+    assert list(here.iterdir()) == []

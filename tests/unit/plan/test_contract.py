@@ -64,7 +64,7 @@ def test_the_projects_name_cannot_speak_to_the_agent():
 
 def test_every_mount_of_the_plan_is_said_as_it_is():
     _, record, plan = files(mounts=(MountSpec("/data", "/data", "rw"),), sandbox=Sandbox(network_mode="off"))
-    said = {*record["writable"], *record["read_only"], *record["temporary"]}
+    said = {*record["writable"], *record["read_only"], *record["temporary"], *record["brought_back"]}
     seen = {m.dest for m in plan.mounts if type(m).__name__ in ("Bind", "Overlay") and not m.dest.startswith("/proc")}
     assert seen <= said
     assert record["writable"] == ["/data", PROJECT]

@@ -1,0 +1,49 @@
+"""What inner makes for a run, and takes away after it, as lines for bash: around the command of `--dry-run` they make it one that
+can be pasted. Copies are copies: nothing that the box does to git's folder is brought back by hand.
+"""
+
+from __future__ import annotations
+
+from inner.bwrap import printed, quoted
+from inner.frozen import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inner.plan.model import Plan
+
+
+def before(plan: Plan) -> tuple[str, ...]:
+    """Placeholders, private copies and copies of git folders."""
+    folders = [p.path for p in plan.guard.placeholders if p.kind == "dir"]
+    lines = [f"mkdir -- {_words(folders)}"] if folders else []
+    lines += [f"printf -- '{printed(p.content)}' > {quoted(p.path)}" for p in plan.guard.placeholders if p.kind != "dir"]
+    for copy in plan.copies:
+        lines.append(f"mkdir -p -- {quoted(_above(copy.into))} && cp -a -- {_words([copy.src, copy.into])}")
+    for shadow in plan.guard.shadows:
+        copy = quoted(f"{shadow.into}/shadow")
+        lines.append(f"mkdir -p -- {quoted(shadow.into)} && cp -a -- {quoted(shadow.common)} {copy}")
+        if shadow.gitdir != shadow.common:
+            own = _words([f"{shadow.gitdir}/HEAD", f"{shadow.gitdir}/index"])
+            lines.append(f"cp -a -- {own} {copy}")
+        lines.append(f"mkdir -p -- {copy}/hooks {copy}/info && printf -- '{printed(shadow.config)}' > {copy}/config")
+        ignored = "".join(f"{pattern}\n" for pattern in shadow.exclude).encode("utf-8", "surrogateescape")
+        lines.append(f"printf -- '{printed(ignored)}' >> {copy}/info/exclude")
+    return tuple(lines)
+
+
+def after(plan: Plan) -> tuple[str, ...]:
+    """The way back. What is not empty stays."""
+    folders = [p.path for p in plan.guard.placeholders if p.kind == "dir"]
+    files = [p.path for p in plan.guard.placeholders if p.kind != "dir"]
+    made = [one.into for one in (*plan.copies, *plan.guard.shadows)]
+    lines = [f"rmdir -- {_words(folders)}"] if folders else []
+    lines += [f"rm -f -- {_words(files)}"] if files else []
+    lines += [f"rm -rf -- {_words(made)}"] if made else []
+    return tuple(lines)
+
+
+def _above(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _words(paths: list[str]) -> str:
+    return " ".join(quoted(path) for path in paths)
