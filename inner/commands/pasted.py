@@ -8,6 +8,8 @@ from inner.bwrap import printed, quoted
 from inner.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from inner.plan.model import Plan
 
 
@@ -19,14 +21,14 @@ def before(plan: Plan) -> tuple[str, ...]:
     for copy in plan.copies:
         lines.append(f"mkdir -p -- {quoted(_above(copy.into))} && cp -a -- {_words([copy.src, copy.into])}")
     for shadow in plan.guard.shadows:
-        copy = quoted(f"{shadow.into}/shadow")
-        lines.append(f"mkdir -p -- {quoted(shadow.into)} && cp -a -- {quoted(shadow.common)} {copy}")
+        place = quoted(f"{shadow.into}/shadow")
+        lines.append(f"mkdir -p -- {quoted(shadow.into)} && cp -a -- {quoted(shadow.common)} {place}")
         if shadow.gitdir != shadow.common:
             own = _words([f"{shadow.gitdir}/HEAD", f"{shadow.gitdir}/index"])
-            lines.append(f"cp -a -- {own} {copy}")
-        lines.append(f"mkdir -p -- {copy}/hooks {copy}/info && printf -- '{printed(shadow.config)}' > {copy}/config")
+            lines.append(f"cp -a -- {own} {place}")
+        lines.append(f"mkdir -p -- {place}/hooks {place}/info && printf -- '{printed(shadow.config)}' > {place}/config")
         ignored = "".join(f"{pattern}\n" for pattern in shadow.exclude).encode("utf-8", "surrogateescape")
-        lines.append(f"printf -- '{printed(ignored)}' >> {copy}/info/exclude")
+        lines.append(f"printf -- '{printed(ignored)}' >> {place}/info/exclude")
     return tuple(lines)
 
 
@@ -34,7 +36,7 @@ def after(plan: Plan) -> tuple[str, ...]:
     """The way back. What is not empty stays."""
     folders = [p.path for p in plan.guard.placeholders if p.kind == "dir"]
     files = [p.path for p in plan.guard.placeholders if p.kind != "dir"]
-    made = [one.into for one in (*plan.copies, *plan.guard.shadows)]
+    made = [*(copy.into for copy in plan.copies), *(shadow.into for shadow in plan.guard.shadows)]
     lines = [f"rmdir -- {_words(folders)}"] if folders else []
     lines += [f"rm -f -- {_words(files)}"] if files else []
     lines += [f"rm -rf -- {_words(made)}"] if made else []
@@ -45,5 +47,5 @@ def _above(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-def _words(paths: list[str]) -> str:
+def _words(paths: Iterable[str]) -> str:
     return " ".join(quoted(path) for path in paths)
