@@ -154,7 +154,9 @@ class Supervisor:
             self._turn(min(wake) - now if wake else None)
             if self.start.gate >= 0 and self.init is not None:
                 if on_started is not None:
+                    before = set(tree.children(os.getpid()))
                     on_started(self.init.pid)
+                    self.others |= set(tree.children(os.getpid())) - before  # the keeper of a scope: nothing of the box runs yet
                 os.write(self.start.gate, b"\n")
                 self.made.drop(self.start.gate)
                 self.start.gate = -1
