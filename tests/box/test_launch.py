@@ -510,3 +510,22 @@ def test_the_start_imports_nothing_dear():
     dear = {"dataclasses", "typing", "enum", "re", "json", "pathlib", "subprocess", "socket", "signal", "threading", "logging", "functools",
             "contextlib", "shutil", "tempfile", "ctypes", "collections", "array"}  # fmt: skip
     assert modules & dear == set()
+
+
+def test_a_process_that_the_start_makes_beside_the_box_outlives_it(tmp_path):
+    """As the keeper of a scope of systemd's does, until what was used has been read."""
+    started = f"""
+import os, time
+child = os.fork()
+if child == 0:
+    os.closerange(0, 1 << 12)
+    time.sleep(60)
+    os._exit(0)
+with open({str(tmp_path / "child")!r}, "w") as file:
+    file.write(str(child))
+"""
+    assert launched.run("true", options={"started": started}).returncode == 0
+    child = int((tmp_path / "child").read_text())
+    with open(f"/proc/{child}/stat") as file:
+        assert file.read().rpartition(")")[2].split()[0] == "S"
+    os.kill(child, 9)
