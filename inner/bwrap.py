@@ -132,10 +132,10 @@ def limitations(plan: Plan, features: Features) -> tuple[str, ...]:
     this = f"bubblewrap {'.'.join(map(str, features.version))}" + (", set-uid root," if features.setuid else "")
     found = []
     if not features.has("size"):
-        remedy = "without the set-uid bit it can" if features.flags & {"size"} else "0.7.0 or later can"
+        remedy = "without the set-uid bit it can" if features.version >= (0, 7) else "0.7.0 or later can"
         found.append(f"{this} cannot bound the box's file systems in memory: {remedy}")
     if not features.has("disable-userns") and not plan.namespaces.nested_user and plan.seccomp == "off":
-        remedy = "without the set-uid bit it can" if features.flags & {"disable-userns"} else "0.8.0 or later can"
+        remedy = "without the set-uid bit it can" if features.version >= (0, 8) else "0.8.0 or later can"
         found.append(f"{this} cannot forbid user namespaces in the box, and the system call filter is off: {remedy}")
     at: dict[str, Mount] = {mount.dest: mount for mount in plan.mounts}
     # --bind-data keeps the file in bubblewrap's own tmpfs, which no flag bounds.

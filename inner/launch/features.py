@@ -194,6 +194,7 @@ def _read(path: str, key: tuple[object, ...]) -> tuple[tuple[int, ...], tuple[st
 CLONE_NEWUSER = 0x10000000  # linux/sched.h
 SYSCTL = "/proc/sys/kernel/unprivileged_userns_clone"  # a patch of Debian's, also in Arch's hardened kernel
 MOST = "/proc/sys/user/max_user_namespaces"  # namespaces(7)
+OTHERS = {"mnt": "mount", "pid": "process", "net": "network", "ipc": "IPC", "uts": "UTS"}
 APPARMOR = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
 PROFILE = "/usr/share/apparmor/extra-profiles/bwrap-userns-restrict"
 
@@ -230,6 +231,11 @@ def diagnosis(host: Host, features: Features, *, userns: int, bare: bool, withou
         return HostError(what, where=MOST, hint="`sudo sysctl -w user.max_user_namespaces=15000`")
     if userns in (errno.EINVAL, errno.ENOSYS):
         return HostError("this kernel was built without user namespaces", hint="boot one with CONFIG_USER_NS=y")
+    for name, word in OTHERS.items():
+        most = f"/proc/sys/user/max_{name}_namespaces"
+        if _line(host, most) == "0":
+            hint = f"`sudo sysctl -w user.max_{name}_namespaces=15000`"
+            return HostError(f"this kernel allows no {word} namespaces", where=most, hint=hint)
     if features.setuid:
         return HostError(
             "bubblewrap is set-uid root here, and still cannot make a box",

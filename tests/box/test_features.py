@@ -345,6 +345,7 @@ ZERO, ONE = ("file", b"0\n"), ("file", b"1\n")
         ),
         ({SYSCTL: ONE, MOST: ZERO}, {"userns": errno.ENOSPC}, "allows no user namespaces", "user.max_user_namespaces"),
         ({MOST: ("file", b"100\n")}, {"userns": errno.ENOSPC}, "are in use", "user.max_user_namespaces"),
+        ({features.MOST.replace("user_", "net_"): ZERO}, {}, "allows no network namespaces", "user.max_net_namespaces"),
         ({}, {"userns": errno.EINVAL}, "built without", "CONFIG_USER_NS"),
         ({APPARMOR: ONE}, {}, "AppArmor", "apt-get install apparmor-profiles && sudo ln -s"),
         ({APPARMOR: ONE, features.PROFILE: "file"}, {}, "AppArmor", "`sudo ln -s"),

@@ -204,6 +204,7 @@ def test_what_an_old_bubblewrap_cannot_do_is_said():
     assert "`/etc/motd` can be written" in text
     assert "0.5.0 cannot bound" in limitations(plan(), made(0, 5, 0))[0]
     assert "set-uid root, cannot bound" in limitations(plan(), made(0, 8, 0, setuid=True))[0]
+    assert "without the set-uid bit it can" in limitations(plan(), Features("/usr/bin/bwrap", (0, 12, 0), frozenset(), True))[0]
     assert len(limitations(plan(ROOT, seccomp="off"), made(0, 7, 0))) == 1
     assert "without the set-uid bit it can" in limitations(plan(ROOT, seccomp="off"), made(0, 8, 0, setuid=True))[1]
     assert limitations(plan(ROOT, seccomp="off", namespaces=Namespaces(nested_user=True)), made(0, 7, 0)) == ()
