@@ -64,6 +64,7 @@ class Bench:
     def __init__(self, world: World, rounds: int, user: tuple[int, int] | None) -> None:
         self.world, self.rounds, self.user = world, rounds, user
         self.runner = Runner(world.env, user)
+        self.runner.hurry()
         self.rows: list[dict[str, object]] = []
         self.inner = str(world.bin / "inner")
         self.plain = world.project("plain", 20)

@@ -37,10 +37,14 @@ class Case:
 
 
 class Runner:
-    """Starts commands as `user` (a uid and gid; None: as we are), with `env`; at a priority above others where the host lets us."""
+    """Starts commands as `user` (a uid and gid; None: as we are), with `env`."""
 
     def __init__(self, env: dict[str, str], user: tuple[int, int] | None) -> None:
         self.env, self.user = env, user
+
+    @staticmethod
+    def hurry() -> None:
+        """Before others, where the host lets us; what is started from now on as well."""
         try:
             os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(5))
         except PermissionError:
