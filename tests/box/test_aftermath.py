@@ -113,7 +113,13 @@ def test_links_are_not_followed(tmp_path, began):
     (tmp_path / ".config").symlink_to(outside)
     (outside / "inner.toml").write_text("mine")
     result = found(tmp_path, began, late=(".config/inner.toml",))
-    assert result.held == ()
+    assert [where for where, _ in result.held] == [".config.held-by-inner"], "the link is, by which the name would be found"
     assert result.steers == ()
-    assert (outside / "inner.toml").exists()
-    assert {path for path, _ in result.links} == {"l", ".config"}
+    assert (outside / "inner.toml").read_text() == "mine"
+    assert {path for path, _ in result.links} == {"l", ".config.held-by-inner"}
+
+
+def test_a_link_to_a_folder_without_the_name_stays_in_effect(tmp_path, began):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".config").symlink_to("elsewhere")
+    assert found(tmp_path, began, late=(".config/inner.toml",)).held == ()

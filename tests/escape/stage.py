@@ -10,9 +10,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,12 +44,18 @@ OPEN = {
     "host": (),  # no box at all
     # namespaces with all that can be had in them, and nothing hidden: for what needs a capability
     "box": (BWRAP, "--dev-bind", "/", "/", "--unshare-user", "--unshare-uts", "--uid", "0", "--gid", "0", "--cap-add", "ALL", "--"),
+    # and a network of its own, to be changed
+    "network": (BWRAP, "--dev-bind", "/", "/", "--unshare-user", "--unshare-net", "--uid", "0", "--gid", "0", "--cap-add", "ALL", "--"),
     # the flags that everybody writes, and nothing done around them
     "flags": (
         BWRAP, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-all", "--die-with-parent", "--clearenv", "--setenv", "PATH", "/usr/bin:/bin",
         "--bind", "{}", "{}", "--chdir", "{}", "--",
     ),
 }  # fmt: skip
+
+
+OURS = 'd=$1; shift; exec "$TOOL" run --no-interactive -m "$PWD/$d:/data" -- "$@"'
+HASTY = 'd=$1; shift; [ -L "$d" ] && exit; sleep 0.03; exec bwrap --dev-bind / / --bind "$d" "$PWD/src" "$@"'
 
 
 class Result(NamedTuple):
@@ -98,7 +107,7 @@ class Stage:
     def shell(self, script: str, check: bool = True) -> str:
         """On the host, as the user, in the project."""
         done = subprocess.run(
-            ["bash", "-c", SH + script], cwd=self.project if self.project.is_dir() else self.home, env={**self.env, **self.told, **GIT}, capture_output=True, text=True, errors="replace", timeout=60,
+            ["timeout", "-k", "1", "50", "bash", "-c", SH + script], cwd=self.project if self.project.is_dir() else self.home, env={**self.env, **self.told, **GIT}, capture_output=True, text=True, errors="replace", timeout=60,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert not check or done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
@@ -123,19 +132,18 @@ class Stage:
     def box(self, attempt: Attempt) -> Result:
         self.prepare(attempt)
         if attempt.wrapper:
-            return self._wrapped(attempt, [*self.inner(attempt, told=False), "--entrypoint", "/usr/bin/env", "--"])
+            return self._wrapped(attempt, [*self.inner(attempt, told=False), "--entrypoint", "/usr/bin/env", "--"], INNER, OURS)
         program, *rest = self.command(attempt)
         return self.judge(attempt, [*self.inner(attempt), "--entrypoint", program, "--", *rest], {**self.env, **SECRET})
 
     def open(self, attempt: Attempt) -> Result:
         self.prepare(attempt)
         if attempt.wrapper and attempt.open == "host":
-            return self._wrapped(attempt, [sys.executable, str(HERE / "hasty.py")])
+            return self._wrapped(attempt, [sys.executable, str(HERE / "hasty.py")], ["/bin/true"], HASTY)
+        if attempt.open == "trusted":  # the user has read it, and said yes
+            self.told["TRUST"] = "$TOOL trust -y . >/dev/null 2>&1"
+            return self._wrapped(attempt, [*self.inner(attempt, told=False), "--entrypoint", "/usr/bin/env", "--"], INNER, OURS)
         if attempt.open not in OPEN:  # TOML of a profile that permits it, or further options
-            if attempt.wrapper:
-                return self._wrapped(
-                    attempt, [*self.inner(attempt, attempt.open, told=False), "--entrypoint", "/usr/bin/env", "--"]
-                )
             program, *rest = self.command(attempt)
             line = [*self.inner(attempt, attempt.open), "--entrypoint", program, "--", *rest]
             return self.judge(attempt, line, {**self.env, **SECRET})
@@ -150,16 +158,19 @@ class Stage:
             return ["/usr/bin/python3", "-I", "-c", PY + attempt.script]
         return ["/bin/bash", "-c", SH + attempt.script]
 
-    def _wrapped(self, attempt: Attempt, inner: list[str]) -> Result:
-        """The attempt is a script of the host's, that starts the box by a program `inner`, which is on its path."""
-        program = self.place / "bin/inner"
-        program.parent.mkdir()
-        program.write_text("#!/bin/bash\nexec " + " ".join(map(_quoted, inner)) + ' "$@"\n')
-        program.chmod(0o755)
-        tool = self.place / "bin/tool"
-        tool.write_text("#!/bin/bash\nexec " + " ".join(map(_quoted, INNER)) + ' "$@"\n')
-        tool.chmod(0o755)
-        env = {**self.env, **SECRET, **self.told, "INNER": str(program), "TOOL": str(tool)}
+    def _wrapped(self, attempt: Attempt, inner: Sequence[str], tool: Sequence[str], mounted: str) -> Result:
+        """The script runs on the host: INNER is a program that runs a command in a box, TOOL is `inner`, MOUNTED FOLDER COMMAND shows a folder."""
+        (self.place / "bin").mkdir()
+        env = {**self.env, **SECRET, "TRUST": "", **self.told}
+        for name, line in (
+            ("INNER", f'exec {shlex.join(inner)} "$@"'),
+            ("TOOL", f'exec {shlex.join(tool)} "$@"'),
+            ("MOUNTED", mounted),
+        ):
+            program = self.place / "bin" / name.lower()
+            program.write_text(f"#!/bin/bash\n{line}\n")
+            program.chmod(0o755)
+            env[name] = str(program)
         return self.judge(attempt, ["/bin/bash", "-c", SH + attempt.script], env)
 
     def judge(self, attempt: Attempt, line: list[str], env: dict[str, str]) -> Result:
@@ -167,16 +178,17 @@ class Stage:
         if attempt.terminal:
             text, status = self._on_terminal(attempt, line, env)
         else:
-            out = self.place / "out"
+            out = self.place / "out"  # a file: what stays behind may hold it open
             with out.open("wb") as sink, open(self.home / attempt.stdin if attempt.stdin else os.devnull, "rb") as source:
-                child = subprocess.Popen(line, cwd=self.project, env=env, stdin=source, stdout=subprocess.PIPE if attempt.stdin == "" else sink, stderr=subprocess.STDOUT, pass_fds=(self.left_open,))  # fmt: skip
+                child = subprocess.Popen(
+                    line, cwd=self.project, env=env, stdin=source, stdout=sink, stderr=subprocess.STDOUT, pass_fds=(self.left_open,), start_new_session=True
+                )  # fmt: skip
                 try:
-                    piped, _ = child.communicate(timeout=attempt.seconds)
+                    child.wait(attempt.seconds)
                 except subprocess.TimeoutExpired:
-                    child.kill()
-                    piped, _ = child.communicate()
-                    piped = (piped or b"") + b"\n(it had to be ended)"
-            text, status = ((piped or b"") + out.read_bytes()).decode("utf-8", "replace"), child.returncode
+                    os.killpg(child.pid, signal.SIGKILL)
+                    child.wait()
+            text, status = out.read_bytes().decode("utf-8", "replace"), child.returncode
         if attempt.after:
             text += "\n-- afterwards --\n" + self.after(attempt.after, text, status)
         return Result("GOT " in text or TOKEN in text, "BEGUN" in text, text, status)
@@ -228,10 +240,6 @@ def _read(master: int, child: subprocess.Popen[bytes], seconds: float) -> str:
     child.wait()
     os.close(master)
     return out.decode("latin-1")
-
-
-def _quoted(word: str) -> str:
-    return "'" + word.replace("'", "'\\''") + "'"
 
 
 # --- what there is once for all attempts -----------------------------------------------------------------------------------

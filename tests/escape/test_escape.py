@@ -6,10 +6,13 @@ import os
 from collections import Counter
 
 import pytest
+import tried_configuration
+import tried_endings
 import tried_environment
 import tried_files
 import tried_git
 import tried_kernel
+import tried_network
 import tried_processes
 import tried_sockets
 import tried_spaces
@@ -29,6 +32,9 @@ TABLES = (
     tried_spaces,
     tried_kernel,
     tried_environment,
+    tried_configuration,
+    tried_endings,
+    tried_network,
 )
 ALL: list[Attempt] = [attempt for module in TABLES for attempt in module.ATTEMPTS]
 HERE = [
@@ -51,7 +57,7 @@ def test_in_the_open_it_succeeds(stage, attempt):
 
 def test_there_are_many_in_every_group():
     count = Counter(attempt.group for attempt in ALL)
-    assert len({attempt.id for attempt in ALL}) == len(ALL) >= 120
+    assert len({attempt.id for attempt in ALL}) == len(ALL) >= 160
     assert min(count.values()) >= 5, count
     assert len(HERE) >= len(ALL) * 0.9
     assert os.access("/usr/bin/bwrap", os.X_OK)
