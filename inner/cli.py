@@ -29,6 +29,7 @@ def build() -> typer.Typer:
         diff,
         discard,
         doctor,
+        export,
         init,
         log,
         profile,
@@ -84,6 +85,7 @@ def build() -> typer.Typer:
         doctor,
         init,
         reset,
+        export,
         completion,
         version,
     ):
