@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2024.4.15"
 nox.options.sessions = ["lint", "types", "unit", "box", "escape", "cli", "docs"]
@@ -37,8 +38,16 @@ def python(session: nox.Session) -> str:
 
 
 def pytest(session: nox.Session, *arguments: str, env: dict[str, str] | None = None) -> None:
-    """Run pytest on what was named after `--`, else on `arguments`."""
-    session.run(python(session), "-m", "pytest", *(session.posargs or arguments), external=True, env=env)
+    """Run pytest on what was named after `--`, else on `arguments`. What fails beside other tests is run once more by itself, where
+    it has to pass: on a busy machine a box may take longer than a test is willing to wait."""
+    words = session.posargs or arguments
+    try:
+        session.run(python(session), "-m", "pytest", *words, external=True, env=env)
+    except CommandFailed:
+        session.warn("once more, one after the other, what has just failed")
+        alone = [word for at, word in enumerate(words) if word != "-n" and (at == 0 or words[at - 1] != "-n")]
+        again = ("--last-failed", "--last-failed-no-failures", "none")
+        session.run(python(session), "-m", "pytest", *again, *alone, external=True, env=env)
 
 
 @nox.session(tags=["fast", "lint"])

@@ -7,9 +7,17 @@ import shutil
 import tempfile
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 HOME = tempfile.mkdtemp(prefix="inner-tests-home-")
 REAL = {name: os.environ.get(name, "") for name in ("HOME", "XDG_CACHE_HOME")}  # where tools of the machine itself are set up
+
+# Machines that run tests are busy: no example has a deadline. The same examples in each usual run, new ones in the long sessions.
+LONG = bool(os.environ.get("INNER_TESTS_LONG"))
+settings.register_profile(
+    "suite", deadline=None, derandomize=not LONG, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 
 def pytest_addoption(parser):
