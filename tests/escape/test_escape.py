@@ -14,6 +14,7 @@ import tried_git
 import tried_kernel
 import tried_network
 import tried_processes
+import tried_records
 import tried_sockets
 import tried_spaces
 import tried_terminal
@@ -35,6 +36,7 @@ TABLES = (
     tried_configuration,
     tried_endings,
     tried_network,
+    tried_records,
 )
 ALL: list[Attempt] = [attempt for module in TABLES for attempt in module.ATTEMPTS]
 HERE = [

@@ -47,7 +47,7 @@ ATTEMPTS = table(
         "a link as the project": ('mkdir ../l; ln -s "$H" ../l/x; cd ../l/x 2>/dev/null && $INNER cat .netrc 2>&1; ln -s "$H/.ssh" ../../k; cd "$H/k" && $INNER cat id_ed25519 2>&1; $TOOL run --no-interactive -w "$H/k" -- cat id_ed25519 2>&1', {}),
         "a source that is exchanged in time": ('mkdir d; echo fine > d/id_ed25519; ( while [ -e go ]; do mv d e; ln -s "$H/.ssh" d; sleep 0.02; rm d; mv e d; sleep 0.02; done 2>/dev/null ) & for i in 1 2 3 4 5 6 7 8; do $MOUNTED d sh -c "cat /data/id_ed25519 src/id_ed25519" 2>/dev/null; done; rm go; wait', {"before": "touch go", "seconds": 90}),
         "a destination that is a link": ('ln -s "$H/.config/autostart" .zed; ln -s ../../../../oldroot/$H/.config/autostart .vscode; $INNER sh -c "echo EVIL > .vscode/a; echo EVIL > .zed/a" 2>&1; ls $H/.config/autostart/* 2>/dev/null && got written', {"before": "mkdir $H/.config/autostart"}),
-        "the state of inner": ('$INNER sh -c \'ls -A ~/.local/state/inner ~/.config/inner ~/.cache/inner "$0/.local/state/inner" && echo G""OT\' "$H" 2>&1; $INNER sh -c \'mkdir -p "$0/.local/state/inner/runs/evil" && echo x > "$0/.local/state/inner/runs/evil/x"\' "$H"; [ -e "$H/.local/state/inner/runs/evil" ] && got written', {"before": "mkdir -p $H/.local/state/inner $H/.cache/inner"}),
+        "the state of inner": ('$INNER sh -c \'ls -A ~/.local/state/inner ~/.config/inner ~/.cache/inner "$0/.local/state/inner" && echo G""OT it\' "$H" 2>&1; $INNER sh -c \'mkdir -p "$0/.local/state/inner/runs/evil" && echo x > "$0/.local/state/inner/runs/evil/x"\' "$H"; [ -e "$H/.local/state/inner/runs/evil" ] && got written', {"before": "mkdir -p $H/.local/state/inner $H/.cache/inner"}),
     },
     wrapper=True,
     begins=False,
