@@ -19,12 +19,14 @@ from inner.frozen import TYPE_CHECKING, frozen
 from inner.paths import covers, normal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from inner.plan.model import Guard
 
 HELD = ".held-by-inner"
 LIMIT = 3.0  # seconds
+REPOSITORY = "a repository that was made or changed in the box"
+WORK_TREE = "a work tree of git that was made in the box"  # what git noted of it lies in the box's copy, and went with it
 CLOCK = 20_000_000  # ns: a file's time is that of the last tick before it was written (4 to 10 ms, CONFIG_HZ)
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/nix/store", "/gnu/store", "/dev/null")  # links of a virtual environment lead there
 OUTSIDE = ("node_modules", ".venv", "venv", "site-packages", "target", "dist")  # too many to tell one by one
@@ -64,9 +66,12 @@ class Findings:
 
     def lines(self) -> list[str]:
         """A few lines for people: not yet escaped."""
-        said = [f"`{where}` is out of effect: {why}; to have it back: `{_undo(where)}`" for where, why in self.held[:10]]
-        if len(self.held) > 10:
-            said.append(f"{len(self.held) - 10} more have been put out of effect: `find . -name '*{HELD}'`")
+        together: dict[tuple[str, str], list[str]] = {}  # a repository is told once, not file by file
+        for where, why in self.held:
+            together.setdefault((where.rpartition("/")[0] if why == REPOSITORY else where, why), []).append(where)
+        said = [_out_of_effect(names, why) for (_, why), names in list(together.items())[:10]]
+        if len(together) > 10:
+            said.append(f"{len(together) - 10} more have been put out of effect: `find . -name '*{HELD}'`")
         if self.set_id:
             said.append(f"set-id bits were taken away: {_some(self.set_id)}")
         if self.links:
@@ -80,6 +85,14 @@ class Findings:
         if not self.whole:
             said.append("the project was not looked through to its end: it is too large; look for new `.git` folders yourself")
         return said
+
+
+def _out_of_effect(names: Sequence[str], why: str) -> str:
+    listed = " and ".join(f"`{name}`" for name in names)
+    back = "its commits are in its branch, and `git worktree add` makes it anew"
+    if why != WORK_TREE:
+        back = f"to have it back: `{' && '.join(_undo(name) for name in names)}`"
+    return f"{listed} {'are' if len(names) > 1 else 'is'} out of effect: {why}; {back}"
 
 
 def _undo(where: str) -> str:
@@ -286,7 +299,7 @@ class _Walk:
             finally:
                 os.close(inside)
         elif entry.stat(follow_symlinks=False).st_ctime_ns >= self.since:
-            self._hold(fd, ".git", prefix, "a repository that was made in the box")
+            self._hold(fd, ".git", prefix, WORK_TREE if _of_a_work_tree(fd) else "a repository that was made in the box")
 
     def _bare(self, fd: int, prefix: str) -> None:
         self._repository(fd, prefix)
@@ -302,10 +315,9 @@ class _Walk:
         newest = max(*times.values(), os.fstat(fd).st_ctime_ns, newest_hook(fd))
         touched = newest >= self.since or newest_named(fd, "../" if prefix.endswith(".git/") else "") >= self.since
         if times["HEAD"] and touched and (made or runs(fd)):
-            why = "a repository that was made or changed in the box"
             for name in ("config", "HEAD"):
                 if times[name] and _regular(fd, name):
-                    self._hold(fd, name, prefix, why)
+                    self._hold(fd, name, prefix, REPOSITORY)
 
     def _hold(self, fd: int, name: str, prefix: str, why: str) -> None:
         """Rename it, over nothing that is there."""
@@ -350,6 +362,16 @@ def _folder(top: int, path: str) -> int:
             os.close(fd)
         fd = deeper
     return fd
+
+
+def _of_a_work_tree(fd: int) -> bool:
+    """Whether `.git` is a file that leads to what git keeps of a linked work tree (gitrepository-layout(5))."""
+    try:
+        file = os.open(".git", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=fd)
+        with open(file, "rb") as content:
+            return b"/.git/worktrees/" in content.read(8192)
+    except OSError:
+        return False
 
 
 def _regular(fd: int, name: str) -> bool:

@@ -1,6 +1,7 @@
 """What is found after a run, and how long looking takes."""
 
 import os
+import subprocess
 import time
 
 import pytest
@@ -123,3 +124,19 @@ def test_a_link_to_a_folder_without_the_name_stays_in_effect(tmp_path, began):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / ".config").symlink_to("elsewhere")
     assert found(tmp_path, began, late=(".config/inner.toml",)).held == ()
+
+
+def test_a_repository_is_told_once_and_what_is_said_brings_it_back(tmp_path, began):
+    subprocess.run(["git", "init", "-q", str(tmp_path / "new one")], check=True)
+    (line,) = found(tmp_path, began).lines()
+    assert line.startswith("`new one/.git/config.held-by-inner` and `new one/.git/HEAD.held-by-inner` are out of effect: ")
+    subprocess.run(line.rpartition(": `")[2].removesuffix("`"), shell=True, cwd=tmp_path, check=True)
+    subprocess.run(["git", "-C", str(tmp_path / "new one"), "status"], check=True, capture_output=True)
+
+
+def test_a_work_tree_made_in_the_box_is_said_to_be_one(tmp_path, began):
+    (tmp_path / "wt").mkdir()
+    (tmp_path / "wt/.git").write_text(f"gitdir: {tmp_path}/.git/worktrees/wt\n")
+    (line,) = found(tmp_path, began).lines()
+    assert "its commits are in its branch, and `git worktree add` makes it anew" in line
+    assert "mv " not in line
