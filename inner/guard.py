@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 
 SURPRISE = 70  # EX_SOFTWARE of sysexits.h: a fault of inner's own
 
+SCARCE = {  # what a machine can run out of at any step, asm-generic/errno-base.h and errno.h: no mistake of inner's
+    12: ("no memory is left", "`free -h` shows what is used"),
+    23: ("this machine has too many open files", "`sysctl fs.file-max fs.file-nr`"),
+    24: ("more files would be open than this shell allows", "`ulimit -n 1024`"),
+    28: ("no space is left on the disk", "`df -h` shows what is used, `inner log clean` gives back some"),
+    122: ("your quota of the disk is used up", "`quota`, or `inner log clean`"),
+}
+
 
 def guard(work: Callable[[], int | None], *, before_start: int = 0) -> int:
     """The exit status of `work`. With `before_start` (125 for `inner run`) an error counts as "the command never started",
@@ -33,6 +41,13 @@ def guard(work: Callable[[], int | None], *, before_start: int = 0) -> int:
         ui.err("error: the input is nested too deeply")
         return before_start or 3
     except Exception as surprise:  # noqa: BLE001 - the last resort: a report instead of a traceback
+        if isinstance(surprise, OSError) and surprise.errno in SCARCE:
+            from inner import ui
+            from inner.errors import HostError
+
+            what, remedy = SCARCE[surprise.errno]
+            ui.error(HostError(what, hint=remedy, where=str(surprise.filename or "")))
+            return max(HostError.status, before_start)
         return _report(surprise) if not before_start else max(_report(surprise), before_start)
 
 

@@ -54,7 +54,7 @@ class Hold:
             raise RunError(
                 f"cannot protect names that do not exist yet in `{project}`: {problem.strerror}",
                 where=str(what),
-                hint=f"`chmod u+w {project}`, or mount it read-only: `-m {project}:`",
+                hint=f"`chmod u+w {project}`, or mount it read-only: `-m {project}:{project}`",
             ) from None
 
     def release(self) -> None:

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from inner import errors
-from inner.guard import SURPRISE, guard
+from inner.guard import SCARCE, SURPRISE, guard
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +79,14 @@ def test_too_deep_is_said_and_is_no_surprise(state, capfd):
     assert guard(fails(RecursionError())) == 3
     assert capfd.readouterr().err == "error: the input is nested too deeply\n"
     assert not state.exists()
+
+
+@pytest.mark.parametrize("number", sorted(SCARCE))
+def test_what_a_machine_runs_out_of_is_no_mistake_of_inners(number, capsys):
+    def work():
+        raise OSError(number, os.strerror(number), "/some/file")
+
+    assert (guard(work), guard(work, before_start=125)) == (4, 125)
+    shown = capsys.readouterr().err
+    assert shown.count(SCARCE[number][0]) == 2
+    assert "unexpected" not in shown
