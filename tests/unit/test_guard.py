@@ -82,11 +82,11 @@ def test_too_deep_is_said_and_is_no_surprise(state, capfd):
 
 
 @pytest.mark.parametrize("number", sorted(SCARCE))
-def test_what_a_machine_runs_out_of_is_no_mistake_of_inners(number, capsys):
+def test_what_a_machine_runs_out_of_is_no_mistake_of_inners(number, capfd):
     def work():
         raise OSError(number, os.strerror(number), "/some/file")
 
     assert (guard(work), guard(work, before_start=125)) == (4, 125)
-    shown = capsys.readouterr().err
+    shown = capfd.readouterr().err
     assert shown.count(SCARCE[number][0]) == 2
     assert "unexpected" not in shown
