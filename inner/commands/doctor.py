@@ -20,8 +20,10 @@ MARKS = {"good": "[ok]", "note": "[--]", "problem": "[!!]", "fatal": "[!!]"}
 def add(app: typer.Typer) -> None:
     """Add the command to the application."""
 
-    @app.command(short_help="Examine this machine: can it make boxes?",
-        help="Examine this machine: can it make boxes, and what should be mended. Status 1: something; 4: it cannot.")
+    @app.command(
+        short_help="Examine this machine: can it make boxes?",
+        help="Examine this machine: can it make boxes, and what should be mended. Status 1: something; 4: it cannot.",
+    )
     def doctor(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> None:
         raise typer.Exit(guard(lambda: show(as_json=as_json)))
 

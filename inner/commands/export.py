@@ -18,7 +18,7 @@ def add(app: typer.Typer) -> None:
     @app.command(
         short_help="Print a box for podman, OCI or Kubernetes.",
         help="Print a profile's box as a podman command, an OCI bundle's config.json or a Kubernetes Job. What they cannot hold is "
-        "said in the text and on standard error."
+        "said in the text and on standard error.",
     )
     def export(
         engine: str = typer.Argument(..., metavar="podman|oci|kubernetes", help="For what."),

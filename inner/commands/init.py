@@ -46,8 +46,10 @@ network_mode = "{network}"
 def add(app: typer.Typer) -> None:
     """Add the command to the application."""
 
-    @app.command(short_help="Write a first profile of your own.",
-        help="Write a first profile of your own: asks which agents and which network, unless told.")
+    @app.command(
+        short_help="Write a first profile of your own.",
+        help="Write a first profile of your own: asks which agents and which network, unless told.",
+    )
     def init(
         name: str = typer.Argument("my", metavar="[NAME]", help="What it will be called."),
         agent: list[str] = typer.Option(None, "--agent", metavar="AGENT", help="An agent; again for more; `none` for a shell."),  # noqa: B008

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 def add(app: typer.Typer) -> None:
     """Add the command to the application."""
 
-    @app.command(short_help="Remove inner's caches, and more when asked.",
-        help="Remove inner's caches; with --state also runs, reviews and decisions about trust. Profiles stay.")
+    @app.command(
+        short_help="Remove inner's caches, and more when asked.",
+        help="Remove inner's caches; with --state also runs, reviews and decisions about trust. Profiles stay.",
+    )
     def reset(
         state: bool = typer.Option(False, "--state", help="Also runs and their output, and what you have trusted."),
         dry_run: bool = typer.Option(False, "--dry-run", help="Say what would be removed, and stop."),
