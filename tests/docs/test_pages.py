@@ -27,21 +27,20 @@ def named(path):
 
 
 def test_the_site_is_built_without_a_warning(tmp_path):
-    line = [
-        sys.executable,
-        "-m",
-        "mkdocs",
-        "build",
-        "--strict",
-        "-f",
-        str(ROOT / "packaging/mkdocs.yml"),
-        "-d",
-        str(tmp_path / "site"),
-    ]
+    """But for links to files of this tree that are no pages, such as the tests of a claim: they lead somewhere in the tree."""
+    line = [sys.executable, "-m", "mkdocs", "build", "-f", str(ROOT / "packaging/mkdocs.yml"), "-d", str(tmp_path / "site")]
     done = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, timeout=120)
-    assert "WARNING" not in done.stderr, done.stderr
     assert done.returncode == 0, done.stderr
+    assert [one for one in done.stderr.splitlines() if "WARNING" in one and not leads_into_the_tree(one)] == []
     assert (tmp_path / "site/index.html").is_file()
+
+
+def leads_into_the_tree(warning):
+    found = re.search(r"Doc file '([^']+)' contains a link '([^'#]+)", warning)
+    if found is None:
+        return False
+    target = (DOCS / found[1]).parent.joinpath(found[2]).resolve()
+    return target.exists() and ROOT in target.parents and DOCS not in target.parents
 
 
 def test_a_dead_link_is_a_warning(tmp_path):
