@@ -48,7 +48,7 @@ def add(app: typer.Typer) -> None:
 
     @app.command(
         short_help="Write a first profile of your own.",
-        help="Write a first profile of your own: asks which agents and which network, unless told.",
+        help="Write a first profile of your own. It asks which agents and which network, unless told.",
     )
     def init(
         name: str = typer.Argument("my", metavar="[NAME]", help="What it will be called."),
