@@ -98,12 +98,12 @@ def only(passed: Iterable[int]) -> None:
 
 def standard() -> None:
     """Fills the holes in 0, 1, 2 that a caller left closed, or the next file opened would be taken for one. Reading finds the
-    end of file; writing fails with EBADF, as it would have."""
+    end of file; what is written goes nowhere, and nobody is killed for it."""
     for fd in (0, 1, 2):
         try:
             os.fstat(fd)
         except OSError:
-            os.open(os.devnull, os.O_RDONLY)  # the lowest free number: `fd`
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number: `fd`
 
 
 @frozen
