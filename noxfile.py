@@ -137,6 +137,12 @@ def bench(session: nox.Session) -> None:
     session.run(python(session), "tests/bench/bench.py", *session.posargs, external=True)
 
 
+@nox.session(venv_backend="none", tags=["long", "test"])
+def vm(session: nox.Session) -> None:
+    """Virtual machines: other kernels' settings, other releases, limits held by systemd. Images stay in ~/.cache/inner-tests/vm."""
+    pytest(session, "--durations=0", "tests/vm")
+
+
 @nox.session(venv_backend="none", tags=["test"])
 def root(session: nox.Session) -> None:
     """What only root can try, and that boxes of root are no weaker."""

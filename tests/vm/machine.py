@@ -1,0 +1,107 @@
+"""A virtual machine from an image: nothing it writes is kept, and it has no network. KVM where a kernel really starts under it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import socket
+import subprocess
+import tarfile
+import time
+from typing import NamedTuple
+
+from image import Image
+
+BARE = ("qemu-system-x86_64", "-M", "q35", "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none", "-no-reboot")
+PROBE = 15.0  # seconds: there are hosts with a /dev/kvm that starts no kernel (nested virtualisation)
+BOOT = 300.0
+
+
+class Done(NamedTuple):
+    """What a command in the machine left."""
+
+    status: int
+    out: str
+    err: str
+
+
+def accelerator(image: Image) -> tuple[str, ...]:
+    """KVM, when this kernel comes as far as its initrd with it within `PROBE`; else qemu's own translation, some eight times slower."""
+    slow = ("-accel", "tcg,thread=multi", "-cpu", "max")
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return slow
+    fast = ("-accel", "kvm", "-cpu", "host")
+    kernel = ("-kernel", image.vmlinuz, "-initrd", image.initrd, "-append", "console=ttyS0 quiet panic=-1 inner.probe")
+    try:
+        told = subprocess.run(
+            [*BARE, *fast, "-m", "512", "-serial", "stdio", *kernel],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=PROBE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return slow
+    return fast if b"a kernel that starts" in told.stdout else slow
+
+
+class Machine:
+    """A machine that runs, after `booted` seconds. `files` (folders of the host) are in /srv."""
+
+    def __init__(self, image: Image, accel: tuple[str, ...], folder, files=(), memory: int = 2048, append: str = "") -> None:
+        self.console = folder / "console"
+        with tarfile.open(folder / "files", "w") as tar:
+            for path in files:
+                tar.add(path, path.name)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(folder / "agent"))
+        listener.listen(1)
+        listener.settimeout(30)
+        disks = []
+        for name, path in (("root", image.root), ("files", folder / "files")):
+            disks += [
+                "-drive",
+                f"if=none,id={name},file={path},format=raw,readonly=on",
+                "-device",
+                f"virtio-blk-pci,drive={name}",
+            ]
+        start = time.monotonic()
+        self.process = subprocess.Popen(
+            [*BARE, *accel, "-m", str(memory), "-smp", "2", "-serial", f"file:{self.console}", "-device", "virtio-rng-pci",
+             "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={folder}/agent", "-device", "virtconsole,chardev=agent",
+             "-kernel", image.vmlinuz, "-initrd", image.initrd, *disks,
+             "-append", f"console=ttyS0 quiet panic=-1 mitigations=off systemd.show_status=false {append}"],
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        self.agent, _ = listener.accept()
+        listener.close()
+        self.lines = self.agent.makefile("rb")
+        self._answer(BOOT)
+        self.booted = time.monotonic() - start
+        self.first = Done(-1, "", "")
+
+    def _answer(self, timeout: float) -> dict:
+        self.agent.settimeout(timeout)
+        try:
+            line = self.lines.readline()
+        except TimeoutError:
+            line = b""
+        if not line:
+            raise AssertionError("the machine does not answer:\n" + self.console.read_text(errors="replace")[-4000:])
+        return json.loads(line)
+
+    def root(self, *argv: str, timeout: float = 120.0) -> Done:
+        """Run as root, outside of any session."""
+        self.agent.sendall(json.dumps({"argv": argv, "timeout": timeout}).encode() + b"\n")
+        return Done(**self._answer(timeout + 30))
+
+    def sh(self, script: str, user: str = "tester", timeout: float = 120.0) -> Done:
+        """Run a script in a login session of an ordinary user, who has a systemd of his own."""
+        return self.root("su", "--login", user, "--command", f"exec sh -c {shlex.quote(script)}", timeout=timeout)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.lines.close()
+        self.agent.close()
