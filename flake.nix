@@ -3,7 +3,7 @@
 {
   description = "Run an AI agent, or any program you do not trust, in a bubblewrap box described by a profile";
 
-  inputs.nixpkgs.url = "nixpkgs/nixos-unstable";
+  inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
 
   outputs =
     { self, nixpkgs }:
@@ -68,6 +68,6 @@
       nixosModules.default = ./packaging/nix/nixos.nix;
       homeManagerModules.default = ./packaging/nix/home-manager.nix;
 
-      formatter = each (pkgs: _: pkgs.nixfmt-rfc-style);
+      formatter = each (pkgs: _: pkgs.nixfmt-tree);
     };
 }

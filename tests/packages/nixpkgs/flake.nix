@@ -34,7 +34,7 @@
             mkShell = make "shell";
             testers.runNixOSTest = passed: make "vm-test-run-${passed.name}" passed;
             formats.toml = _: { type = "toml"; generate = name: value: { inherit name value; }; };
-          } // lib.genAttrs [ "bubblewrap" "git" "ruff" "nixfmt-rfc-style" ] (name: make name { });
+          } // lib.genAttrs [ "bubblewrap" "git" "ruff" "nixfmt-tree" ] (name: make name { });
         in
         pkgs;
     in
