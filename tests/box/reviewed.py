@@ -32,11 +32,11 @@ from inner.plan.build import build
 
 def main():
     bwrap, request, host = sys.argv[1], read(sys.argv[2:]), RealHost({**os.environ, "INNER_STARTED_AGAIN": "1"})
-    profile, folder = it._profile(request, host), rundir.name(state_dir(host.env, host.home))
+    profile, folder = it._profile(request, host, []), rundir.name(state_dir(host.env, host.home))
     os.makedirs(folder.rpartition("/")[0], mode=0o700, exist_ok=True)
     plan = build(profile, request, host, terminal=False, run_dir=folder)
     version, flags = _ask(bwrap, host)
-    return it._start(plan, profile, Features(HostPath(bwrap), version, frozenset(flags)), host, folder)
+    return it._start(plan, profile, Features(HostPath(bwrap), version, frozenset(flags)), host, folder, None)
 
 os.environ["INNER_STARTED_AGAIN"] = "1"
 sys.exit(guard(main, before_start=125))
