@@ -79,7 +79,6 @@ class Stage:
         told = {
             "NAMESPACES": " ".join(os.readlink(f"/proc/self/ns/{name}") for name in names),
             "NODE": os.uname().nodename,
-            "OOM": Path("/proc/self/oom_score_adj").read_text().strip(),
             "H": self.home,
             "P": self.project,
             "M": self.marks,

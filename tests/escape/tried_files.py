@@ -60,7 +60,7 @@ ATTEMPTS += table(
         "read scratch space": "cat /tmp/$T /var/tmp/$T",
         "read shared memory": "cat /dev/shm/$T",
         "read the homes of others": 'ls /home /root; for d in $(ls -d /home/*); do [ "$d" = "$H" ] || case $H in "$d"/*) ;; *) got "$d" ;; esac; done; [ -e /var/lib/dpkg/status ] && got packages',
-        "read logs": "ls /var/log/* >/dev/null && got logs",
+        "read logs": "ls -d /var/log/* >/dev/null && got logs",
         "read service data": "ls -d /var/lib/* /var/cache/* /var/spool/* && got data",
         "read backups and boot": "ls -d /var/backups/* /boot /srv /mnt /media && got folders",
         "learn how the machine is made": "cat /etc/fstab /etc/hostname && got files",
