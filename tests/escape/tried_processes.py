@@ -37,7 +37,6 @@ ATTEMPTS = table(
         "change its limits": "#py\nimport resource\ntry: resource.prlimit(int(E['PID']), resource.RLIMIT_CPU); got('limits')\nexcept OSError as e: print(e)",
         "change its processors": "#py\ntry: os.sched_setaffinity(int(E['PID']), os.sched_getaffinity(int(E['PID']))); got('affinity')\nexcept OSError as e: print(e)",
         "have it killed first": "#py\ntry: open('/proc/%s/oom_score_adj' % E['PID'], 'w').write('900'); got('marked')\nexcept OSError as e: print(e)",
-        "be spared when memory is short": ("#py\ntry: open('/proc/self/oom_score_adj', 'w').write('-1000'); got('spared')\nexcept OSError as e: print(e)", {"needs": lambda: _root()}),
         "attach to its memory": "#py\nlibc.shmat.restype = ctypes.c_void_p; p = libc.shmat(int(E['SEGMENT']), None, 0o10000)\nif p != 2 ** 64 - 1: print(ctypes.string_at(p))",
         "list its memory": '[ "$(tail -n +2 /proc/sysvipc/shm | wc -l)" -gt 0 ] && got listed',
         "open its message queue": "#py\nq = libc.mq_open(E['QUEUE'].encode(), os.O_RDONLY)\nb = ctypes.create_string_buffer(8192)\nif q >= 0: got('queue')",
