@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, settings
 HOME = tempfile.mkdtemp(prefix="inner-tests-home-")
 REAL = {name: os.environ.get(name, "") for name in ("HOME", "XDG_CACHE_HOME")}  # where tools of the machine itself are set up
 
-# Machines that run tests are busy: no example has a deadline. The same examples in each usual run, new ones in the long sessions.
-LONG = bool(os.environ.get("INNER_TESTS_LONG"))
+# Machines that run tests are busy: no example has a deadline. The same examples in each run; new ones with INNER_TESTS_RANDOM=1.
+RANDOM = bool(os.environ.get("INNER_TESTS_RANDOM"))
 settings.register_profile(
-    "suite", deadline=None, derandomize=not LONG, database=None, suppress_health_check=[HealthCheck.too_slow]
+    "suite", deadline=None, derandomize=not RANDOM, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("suite")
 
@@ -27,7 +27,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     os.environ["HOME"] = HOME
     for name in list(os.environ):
-        if name.startswith(("XDG_", "INNER_")) or name in ("GIT_CONFIG_GLOBAL", "SSH_AUTH_SOCK", "SHIV_ROOT"):
+        if (name.startswith(("XDG_", "INNER_")) and not name.startswith("INNER_TESTS_")) or name in ("GIT_CONFIG_GLOBAL", "SSH_AUTH_SOCK", "SHIV_ROOT"):
             del os.environ[name]
 
 

@@ -70,7 +70,7 @@ def remove(folder):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @settings(
-    max_examples=30 if LONG else 4, deadline=None, database=None, derandomize=not LONG, suppress_health_check=list(HealthCheck)
+    max_examples=30 if LONG else 4, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 @given(before=ENTRIES, edits=EDITS)
 def test_apply_is_what_the_same_commands_would_have_done(tmp_path_factory, backend, before, edits):
@@ -96,7 +96,7 @@ def test_apply_is_what_the_same_commands_would_have_done(tmp_path_factory, backe
 
 
 @settings(
-    max_examples=15 if LONG else 3, deadline=None, database=None, derandomize=not LONG, suppress_health_check=list(HealthCheck)
+    max_examples=15 if LONG else 3, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 @given(before=ENTRIES, edits=EDITS)
 def test_discard_is_as_if_nothing_had_run(tmp_path_factory, before, edits):
