@@ -27,7 +27,11 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     os.environ["HOME"] = HOME
     for name in list(os.environ):
-        if (name.startswith(("XDG_", "INNER_")) and not name.startswith("INNER_TESTS_")) or name in ("GIT_CONFIG_GLOBAL", "SSH_AUTH_SOCK", "SHIV_ROOT"):
+        if (name.startswith(("XDG_", "INNER_")) and not name.startswith("INNER_TESTS_")) or name in (
+            "GIT_CONFIG_GLOBAL",
+            "SSH_AUTH_SOCK",
+            "SHIV_ROOT",
+        ):
             del os.environ[name]
 
 

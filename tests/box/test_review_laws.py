@@ -69,9 +69,7 @@ def remove(folder):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@settings(
-    max_examples=30 if LONG else 4, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=30 if LONG else 4, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(before=ENTRIES, edits=EDITS)
 def test_apply_is_what_the_same_commands_would_have_done(tmp_path_factory, backend, before, edits):
     place = tmp_path_factory.mktemp("law")
@@ -95,9 +93,7 @@ def test_apply_is_what_the_same_commands_would_have_done(tmp_path_factory, backe
         remove(place)
 
 
-@settings(
-    max_examples=15 if LONG else 3, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=15 if LONG else 3, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(before=ENTRIES, edits=EDITS)
 def test_discard_is_as_if_nothing_had_run(tmp_path_factory, before, edits):
     place = tmp_path_factory.mktemp("law")
