@@ -7,8 +7,7 @@ passwords: only their hash is stored.
 
 from __future__ import annotations
 
-import os
-
+from inner import kept
 from inner.egress import address
 from inner.egress.rules import HTTP, HTTPS, LAN, normal_host
 from inner.errors import ConfigError
@@ -30,8 +29,8 @@ repositories of others are on the same hosts."""
 
 TABLES = {"github": GITHUB}
 ASKED = ("pip", "npm", "cargo", "go", "maven", "apt")
-FORMAT = b"inner groups 1\0"
-LONGEST = 65536  # bytes of what is kept, and of a file that is read
+FORMAT = 2
+LONGEST = 65536  # bytes of a file that is read
 NOTHING = "the hosts of `@{0}` are not known: {0} is not set up on this machine"
 
 
@@ -60,13 +59,13 @@ def group(name: str, host: Host | None) -> tuple[str, ...]:
     source = SOURCES[name]
     texts = {path: text for path in source.files(host) if (text := host.read(path, LONGEST)) is not None}
     key = _key(source, texts, host)
-    kept = _kept(name, key, host)
-    if kept is not None:
-        return kept
+    known = kept.load(_place(name, host))
+    if isinstance(known, tuple) and known[:2] == (FORMAT, key):
+        return tuple(str(entry) for entry in known[2:])
     found = _ask(source, {path: text.decode("utf-8", "replace") for path, text in texts.items()}, host)
     if not found:
         raise ConfigError(NOTHING.format(name), hint="name the hosts themselves: `example.org`, `*.example.org`")
-    _keep(name, key, found, host)
+    kept.save(_place(name, host), (FORMAT, key, *found))  # when it cannot be kept, it is asked again next time
     return found
 
 
@@ -127,39 +126,5 @@ def _key(source: Source, texts: dict[str, bytes], host: Host) -> bytes:
     return bytes(blake2b(data, digest_size=32).digest())
 
 
-def _folder(host: Host) -> str:
-    return f"{cache_dir(host.env, host.home)}/groups"
-
-
-def _kept(name: str, key: bytes, host: Host) -> tuple[str, ...] | None:
-    try:
-        fd = os.open(f"{_folder(host)}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return None
-    try:
-        st = os.fstat(fd)
-        if st.st_uid != os.geteuid() or st.st_mode & 0o177022 != 0o100000:  # a regular file that nobody else can write
-            return None
-        data = os.read(fd, LONGEST)
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
-    if not data.startswith(FORMAT + key):
-        return None
-    return tuple(data[len(FORMAT + key) :].decode("utf-8", "replace").split("\n"))
-
-
-def _keep(name: str, key: bytes, found: tuple[str, ...], host: Host) -> None:
-    folder = _folder(host)
-    path = f"{folder}/{name}.{os.getpid()}"
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(fd, FORMAT + key + "\n".join(found).encode("utf-8"))
-        finally:
-            os.close(fd)
-        os.rename(path, f"{folder}/{name}")
-    except OSError:
-        pass  # it is asked again next time
+def _place(name: str, host: Host) -> str:
+    return f"{cache_dir(host.env, host.home)}/groups/{name}"
