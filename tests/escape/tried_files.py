@@ -62,7 +62,7 @@ ATTEMPTS += table(
         "read the homes of others": 'ls /home /root; for d in $(ls -d /home/*); do [ "$d" = "$H" ] || case $H in "$d"/*) ;; *) got "$d" ;; esac; done; [ -e /var/lib/dpkg/status ] && got packages',
         "read logs": "ls -d /var/log/* >/dev/null && got logs",
         "read service data": "ls -d /var/lib/* /var/cache/* /var/spool/* && got data",
-        "read backups and boot": "ls -d /var/backups/* /boot /srv /mnt /media && got folders",
+        "read backups and boot": "ls -d /var/backups /boot /srv /mnt /media && got folders",
         "learn how the machine is made": "cat /etc/fstab /etc/hostname && got files",
         "learn what the system runs": "ls /etc/init.d/* /etc/systemd/* /etc/cron* && got services",
         "read the ssh client's and server's settings": ("ls /etc/ssh/* && got settings", {"needs": lambda: _there("/etc/ssh")}),
