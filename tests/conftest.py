@@ -55,6 +55,17 @@ def pytest_sessionfinish(session, exitstatus):
 
 
 @pytest.fixture
+def machine(tmp_path):
+    """A machine with nothing on it but what a test puts there: see `configured`."""
+    from configured import Machine
+
+    os.umask(0o022)
+    root = tmp_path / "machine"
+    root.mkdir(mode=0o755)
+    return Machine(root.resolve())
+
+
+@pytest.fixture
 def golden(request):
     """golden(name, text): `text` is what `tests/golden/NAME` holds."""
 

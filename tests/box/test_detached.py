@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import select
@@ -12,33 +11,18 @@ import termios
 import time
 
 import pytest
+from living import living, wait
 from program import INNER, inner
 
-pytestmark = pytest.mark.box
+pytestmark = [pytest.mark.box, pytest.mark.usefixtures("home")]
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    (tmp_path / "project").mkdir()
-    (tmp_path / "runtime").mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
-    for name in ("STATE", "CONFIG", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
-    monkeypatch.chdir(tmp_path / "project")
-    yield tmp_path
+@pytest.fixture
+def home(home, monkeypatch):
+    (home / "runtime").mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / "runtime"))
+    yield home
     inner("stop", "--all", "--grace", "0")
-
-
-def living():
-    return json.loads(inner("ps", "--json").stdout)["data"]
-
-
-def wait(for_it, seconds=20):
-    until = time.monotonic() + seconds
-    while not (found := for_it()):
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    return found
 
 
 def detached(script, *words):

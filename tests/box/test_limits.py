@@ -6,31 +6,18 @@ import json
 import os
 
 import pytest
+from living import profile
 from program import inner
 
-pytestmark = pytest.mark.box
+pytestmark = [pytest.mark.box, pytest.mark.usefixtures("home")]
 
 FORKS = "import os, time\nn = 0\ntry:\n    while n < 60:\n        if os.fork() == 0:\n            time.sleep(60)\n        n += 1\nexcept OSError:\n    pass\nprint(n)"
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    (tmp_path / "project").mkdir()
-    for name in ("STATE", "CONFIG", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
-    monkeypatch.chdir(tmp_path / "project")
-    return tmp_path
 
 
 def as_anybody(*words):
     """`inner` without a control group to write to: as it is for most users, and for root once the file system is read-only."""
     hidden = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o ro none /sys/fs/cgroup && exec "$@"', "sh"]
     return inner(*words, before=hidden if os.getuid() == 0 else [])
-
-
-def profile(home, text):
-    (home / "p.toml").write_text(f'schema_version = "1"\nname = "p"\nextends = "shell"\n{text}')
-    return str(home / "p.toml")
 
 
 def test_a_fork_bomb_is_held():

@@ -10,19 +10,10 @@ import time
 import pytest
 from program import INNER, inner
 
-pytestmark = [pytest.mark.box, pytest.mark.root]
+pytestmark = [pytest.mark.box, pytest.mark.root, pytest.mark.usefixtures("home")]
 
 EAT = "import sys; x = bytearray(200 << 20); print(len(x))"
 SPIN = "import time\nend = time.monotonic() + 1\nwhile time.monotonic() < end: pass\nprint(time.process_time())"
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    (tmp_path / "project").mkdir()
-    for name in ("STATE", "CONFIG", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
-    monkeypatch.chdir(tmp_path / "project")
-    return tmp_path
 
 
 def groups():

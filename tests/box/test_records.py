@@ -9,19 +9,10 @@ import subprocess
 import time
 
 import pytest
+from living import profile, wait
 from program import INNER, inner
 
 pytestmark = pytest.mark.box
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    """A home and a project of their own; `home.state` is inner's state folder."""
-    (tmp_path / "project").mkdir()
-    for name in ("STATE", "CONFIG", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
-    monkeypatch.chdir(tmp_path / "project")
-    return tmp_path
 
 
 def folders(home):
@@ -45,12 +36,6 @@ def gone(pid):
         return True
 
 
-def profile(home, text, name="p"):
-    path = home / f"{name}.toml"
-    path.write_text(f'schema_version = "1"\nname = "{name}"\nextends = "shell"\n{text}')
-    return str(path)
-
-
 @contextlib.contextmanager
 def started(*words, **more):
     """`inner` in the background, gone at the end whatever happens."""
@@ -60,14 +45,6 @@ def started(*words, **more):
     finally:
         run.kill()
         run.wait()
-
-
-def wait(for_it, seconds=20):
-    until = time.monotonic() + seconds
-    while not (found := for_it()):
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    return found
 
 
 def test_a_record_tells_a_run_from_start_to_end(home):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -11,30 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+from living import living, wait
 from program import INNER, inner
 
-pytestmark = pytest.mark.box
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    (tmp_path / "project").mkdir()
-    for name in ("STATE", "CONFIG", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
-    monkeypatch.chdir(tmp_path / "project")
-    return tmp_path
-
-
-def living():
-    return json.loads(inner("ps", "--json").stdout)["data"]
-
-
-def wait(for_it, seconds=20):
-    until = time.monotonic() + seconds
-    while not (found := for_it()):
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    return found
+pytestmark = [pytest.mark.box, pytest.mark.usefixtures("home")]
 
 
 @contextlib.contextmanager
