@@ -13,6 +13,7 @@ import time
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING, replace
 from inner.launch import fds, outcome, signals, syscall, tree
+from inner.launch.job import GRACE, Job, reaped
 from inner.launch.relay import ENDED
 from inner.launch.start import Start
 from inner.launch.streams import Streams
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 else:
     import _signal
 
-GRACE = 2.0  # seconds between SIGTERM and SIGKILL when time is up
-TWICE = 0.1  # seconds within which a second Ctrl-C is the first one, delivered twice
 LOOK = 0.01  # seconds between two looks while output is held back
 BEHIND = 0.25  # seconds between two looks whether the terminal is ours again: `fg` of a running job sends no signal
 STOP_LOOK = 0.15  # seconds after a key, to see whether the command has stopped itself
@@ -99,36 +98,28 @@ class Supervisor:
 
     def __init__(self, made: fds.Descriptors, grace: float) -> None:
         self.made = made
-        self.grace = grace
         self.signals: signals.Signals | None = None
-        self.bwrap = 0
-        self.wait = -1  # bubblewrap's wait status, once it has ended
+        self.job = Job(grace)
         self.records = b""
         self.status = self.report = -1
-        self.init: tree.Process | None = None  # pid 1 of the box
         self.seen = False  # the command has been seen to run
         self.over = False
         self.hurry = False
         self.timed_out = False
-        self.ended_by = 0
-        self.interrupted = self.kill_at = self.look_at = 0.0
-        self.others: set[int] = set()  # children of ours that are not of the box
+        self.look_at = 0.0
         self.beside: tuple[int, Callable[[], object]] | None = None
 
     def begin(self, start: Start) -> None:
         """Forks."""
         self.start = start
-        self.others = set(tree.children(os.getpid()))
+        self.job.others = set(tree.children(os.getpid()))
         syscall.subreaper(True)
         self.signals = signals.Signals()
         if self.streams.terminal is not None:
             self.streams.terminal.raw()
         start.fork(self.streams.stdio, self.streams.terminal)
         self.status, self.report = start.status, start.report
-        if self.streams.terminal is None:
-            self.bwrap = start.child
-        else:
-            self.others.add(start.child)
+        self.job.started(start.child, start.control, self.streams.terminal)
         for fd in (*start.ours, *self.streams.ours):
             self.made.drop(fd)
 
@@ -136,27 +127,28 @@ class Supervisor:
 
     def watch(self, deadline: float, on_started: Callable[[int], object] | None) -> None:
         """Returns when bubblewrap has ended."""
-        while self.wait < 0:
+        while self.job.wait < 0:
             now = time.monotonic()
             if deadline and now >= deadline:
                 deadline = 0.0
                 self.timed_out = True
-                self.end(_signal.SIGTERM)
-            if self.kill_at and now >= self.kill_at:
-                self.kill_at = now + 1
-                self.kill()
+                self.job.end(_signal.SIGTERM)
+            if self.job.kill_at and now >= self.job.kill_at:
+                self.job.kill_at = now + 1
+                self.job.kill()
             if self.look_at and now >= self.look_at:
                 self.look_at = 0.0
-                self._look()
-            wake = [at for at in (deadline, self.kill_at, self.look_at) if at]
+                if self.job.stopped_itself():
+                    self.job.suspend()
+            wake = [at for at in (deadline, self.job.kill_at, self.look_at) if at]
             if any(pump.waiting for pump in self.streams.pumps):
                 wake.append(now + LOOK)
             self._turn(min(wake) - now if wake else None)
-            if self.start.gate >= 0 and self.init is not None:
+            if self.start.gate >= 0 and self.job.init is not None:
                 if on_started is not None:
                     before = set(tree.children(os.getpid()))
-                    on_started(self.init.pid)
-                    self.others |= set(tree.children(os.getpid())) - before  # the keeper of a scope: nothing of the box runs yet
+                    on_started(self.job.init.pid)
+                    self.job.others |= set(tree.children(os.getpid())) - before  # the keeper of a scope: the box runs nothing yet
                 os.write(self.start.gate, b"\n")
                 self.made.drop(self.start.gate)
                 self.start.gate = -1
@@ -164,7 +156,7 @@ class Supervisor:
     def _turn(self, seconds: float | None) -> None:
         """Waits for one thing at least, and does everything that can be done."""
         wanted = {fd: select.POLLIN for fd in (self.status, self.report, self.signals.fd if self.signals else -1) if fd >= 0}
-        beside = self.beside if self.init is not None and self.start.gate < 0 else None  # before that, whoever gates asks it
+        beside = self.beside if self.job.init is not None and self.start.gate < 0 else None  # before that, whoever gates asks it
         if beside is not None:
             wanted[beside[0]] = select.POLLIN
         turns: list[tuple[int, int, Pump]] = []
@@ -200,7 +192,7 @@ class Supervisor:
             if found.get(fd, 0) & (events | ENDED) and not pump.done:
                 pump.ready()
                 if pump is self.streams.keys and pump.done and not self.over:
-                    self.end(_signal.SIGHUP)  # the user's terminal is gone
+                    self.job.end(_signal.SIGHUP)  # the user's terminal is gone
         if self.report in found:
             self._reported()
         if self.signals and self.signals.fd in found:
@@ -212,29 +204,18 @@ class Supervisor:
         except BlockingIOError:
             return
         self.records += data
-        if self.init is None and not self.over:
-            self._find_init()
+        if self.job.init is None and not self.over:
+            self.job.find(self.records)
         if not data:
             self.made.drop(self.status)
             self.status = -1
 
-    def _find_init(self) -> None:
-        pid = outcome.number(self.records, b"child-pid")
-        if self.init is None and pid > 0:
-            self.init = tree.Process(pid)
-            parent = int((tree.stat(pid)[1:2] or [b"0"])[0])
-            monitored = tree.stat(parent)[1:2] == [b"%d" % self.start.child] if parent > 0 else False
-            if not (parent in {self.bwrap, os.getpid()} or monitored):
-                self.init.close()  # it has ended, and the number may be somebody else's by now
-            if self.streams.terminal is not None:
-                self.streams.terminal.init = pid
-
     def unseen(self) -> bool:
         """True while what comes on standard error may still be bubblewrap's own."""
         if not self.seen:
-            if self.init is None and self.status >= 0:
+            if self.job.init is None and self.status >= 0:
                 self._read_status()
-            self.seen = self.init is not None and tree.command_of(self.init.pid, self.start.cmdline) > 0
+            self.seen = self.job.init is not None and tree.command_of(self.job.init.pid, self.start.cmdline) > 0
         return not self.seen
 
     def _reported(self) -> None:
@@ -242,23 +223,23 @@ class Supervisor:
         said = os.read(self.report, 5)
         kind, value = said[:1], int.from_bytes(said[1:], "little")
         if kind == b"P" and self.streams.terminal is not None:
-            self.bwrap = self.streams.terminal.job = value
+            self.job.bwrap = self.streams.terminal.job = value
         elif kind == b"S":
-            self.suspend()
+            self.job.suspend()
         elif kind == b"X":
-            self.wait = value
+            self.job.wait = value
         elif not kind:
             self.made.drop(self.report)
             self.report = -1
-            if self.wait < 0:  # somebody killed it; bubblewrap dies with its parent
-                self.kill()
-                self.wait = _signal.SIGKILL
+            if self.job.wait < 0:  # somebody killed it; bubblewrap dies with its parent
+                self.job.kill()
+                self.job.wait = _signal.SIGKILL
 
     def _signalled(self, arrived: bytes) -> None:
         terminal = self.streams.terminal
         for signum in arrived:
             if signum == _signal.SIGCHLD:
-                self._reap()
+                self.job.reap()
             elif self.over:
                 self.hurry = self.hurry or signum in signals.FORWARDED
             elif signum == _signal.SIGWINCH and terminal is not None:
@@ -266,91 +247,15 @@ class Supervisor:
             elif signum == _signal.SIGCONT and terminal is not None:
                 terminal.raw()  # whoever stopped us may have let the shell change the modes
             elif signum == _signal.SIGTSTP:
-                self.suspend(stop=True)
+                self.job.suspend(stop=True)
             elif signum in signals.FORWARDED:
-                self.forward(signum)
-
-    def _reap(self) -> None:
-        if self.streams.terminal is None and self.wait < 0:
-            pid, status = os.waitpid(self.bwrap, os.WNOHANG)
-            if pid:
-                self.wait = status
+                self.job.forward(signum)
 
     def typed(self, data: bytes) -> bytes:
         """What was typed at a private terminal, on its way into the box."""
         if self.look_at == 0.0:
             self.look_at = time.monotonic() + STOP_LOOK
         return self.streams.terminal.typed(data) if self.streams.terminal is not None else data
-
-    def _look(self) -> None:
-        """A program that stops itself alone (`suspend` of a shell) does not stop bubblewrap, and the user would wait for ever."""
-        for pid in tree.children(self.init.pid)[:1] if self.init else ():
-            if tree.stopped(pid) and not tree.stopped(self.bwrap):
-                self.suspend()
-
-    # --- signals ----------------------------------------------------------------------------------------------------------
-
-    def forward(self, signum: int) -> None:
-        """A signal for us is one for the command. Ctrl-C means its whole group, and the second time the end."""
-        terminal = self.streams.terminal
-        keys = signum in {_signal.SIGINT, _signal.SIGQUIT}
-        if terminal is not None and terminal.cooked and keys:
-            terminal.interrupt(signum)
-            return
-        now = time.monotonic()
-        if signum == _signal.SIGINT and terminal is None:
-            if self.interrupted and now - self.interrupted > TWICE:
-                self.ended_by = signum
-                self.kill()
-                return
-            self.interrupted = self.interrupted or now
-        command = tree.children(self.init.pid)[:1] if self.init else []
-        if not command or self.init is None:
-            self.ended_by = signum
-            self._send(self.bwrap, signum)
-        elif keys and terminal is None:
-            group = tree.stat(command[0])[2:3]
-            tree.signal_below(self.init.pid, (signum,), group=int(group[0]) if group else 0)
-        else:
-            tree.signal_one(command[0], self.init.pid, signum)
-
-    def suspend(self, *, stop: bool = False) -> None:
-        """The job has stopped (or is to be, with `stop`): we stop too, and the user's shell says so; `fg` continues both."""
-        terminal, pid = self.streams.terminal, self.init.pid if self.init else 0
-        if stop and pid:
-            tree.signal_below(pid, (_signal.SIGSTOP,))
-        if terminal is not None:
-            terminal.pause()
-        signals.suspend()
-        if terminal is not None:
-            terminal.raw()
-            terminal.resize()
-            os.write(self.start.control, b"C")
-        if pid:
-            tree.signal_below(pid, (_signal.SIGCONT,))
-
-    def end(self, signum: int) -> None:
-        """Asks every process of the box to end, and kills it when the grace is over."""
-        self.ended_by = self.ended_by or signum
-        self.kill_at = self.kill_at or time.monotonic() + self.grace
-        if self.init is None or not tree.signal_below(self.init.pid, (signum, _signal.SIGCONT)):
-            self._send(self.bwrap, signum)
-        self._send(self.bwrap, _signal.SIGCONT)
-
-    def kill(self) -> None:
-        """SIGKILL to pid 1 of the box takes its pid namespace with it (pid_namespaces(7)); the others are for a box without."""
-        self.ended_by = self.ended_by or _signal.SIGKILL
-        if self.init is not None:
-            tree.signal_below(self.init.pid, (_signal.SIGKILL,), rounds=1)
-            self.init.send(_signal.SIGKILL)
-        self._send(self.bwrap, _signal.SIGKILL)
-
-    def _send(self, pid: int, signum: int) -> None:
-        if pid and self.wait < 0:
-            try:
-                os.kill(pid, signum)  # not waited for yet, so the number is still its own
-            except ProcessLookupError:
-                pass
 
     # --- after the end ----------------------------------------------------------------------------------------------------
 
@@ -365,16 +270,16 @@ class Supervisor:
         _, failed, why = self.records.partition(b"!")
         if failed:
             raise RunError(f"cannot start `{self.start.argv[0]}`: {outcome.escaped(why.partition(b'{')[0])}", hint="inner doctor")
-        self._find_init()
-        forked = self._sweep()
+        self.job.find(self.records)
+        forked = self.job.sweep()
         if outcome.number(self.records, b"exit-code") >= 0:
             self.streams.release()
         self._drain()
         verdict = outcome.judge(
             self.records,
-            self.wait,
+            self.job.wait,
             forked=forked,
-            ended_by=self.ended_by,
+            ended_by=self.job.ended_by,
             timed_out=self.timed_out,
             text=self.streams.held_back(),
         )
@@ -384,22 +289,6 @@ class Supervisor:
         self._drain()
         lost = "; ".join(pump.lost for pump in self.streams.pumps if pump.lost)
         return replace(verdict, lost=lost, log_lost=self.streams.log_lost)
-
-    def _sweep(self) -> bool:
-        """Ends what is left of the box. Returns whether its command had been forked: then pid 1 is ours to reap (outcome)."""
-        forked = False
-        if self.init is not None:
-            self.init.send(_signal.SIGKILL)
-            forked = _reaped(self.init.pid)
-        for _ in range(100):
-            left = [pid for pid in tree.children(os.getpid()) if pid not in self.others]
-            for pid in left:  # orphans of a box without a pid namespace
-                tree.signal_below(pid, (_signal.SIGKILL,), rounds=1)
-                tree.signal_one(pid, os.getpid(), _signal.SIGKILL)
-                _reaped(pid)
-            if not left:
-                break
-        return forked
 
     def _drain(self) -> None:
         """Delivers what the box has written. A slow reader may take its time; a signal for us ends the wait."""
@@ -414,24 +303,15 @@ class Supervisor:
             if hasattr(self, "streams"):
                 self.streams.close()
             return
-        if self.wait < 0 and self.start.child > 0:
-            self.kill()
-            self._sweep()
+        if self.job.wait < 0 and self.start.child > 0:
+            self.job.kill()
+            self.job.sweep()
         self.streams.close()
         if self.start.control >= 0:
             self.made.drop(self.start.control)  # the monitor may go
         if self.start.child > 0:
-            _reaped(self.start.child)
-        if self.init is not None:
-            self.init.close()
+            reaped(self.start.child)
+        if self.job.init is not None:
+            self.job.init.close()
         self.signals.close()
         syscall.subreaper(False)
-
-
-def _reaped(pid: int) -> bool:
-    """Waits for a child of ours; False when it is none, or none any more."""
-    try:
-        os.waitpid(pid, 0)
-    except ChildProcessError:
-        return False
-    return True
