@@ -19,8 +19,8 @@ MOST = 1 << 20  # bytes of a value, and of a file that is compared by its conten
 SETTLED = 2_000_000_000  # nanoseconds since the last change of a file: what is younger may change once more unseen
 
 
-def load(path: str) -> Any:
-    """The value kept at `path`, None when there is none that only we could have written."""
+def load(path: str, most: int = MOST) -> Any:
+    """The value kept at `path`, of at most so many bytes; None when there is none that only we could have written."""
     try:
         if not private(os.lstat(path.rpartition("/")[0])):
             return None
@@ -29,22 +29,22 @@ def load(path: str) -> Any:
         return None
     try:
         info = os.fstat(fd)
-        if not stat.S_ISREG(info.st_mode) or not private(info) or info.st_size > MOST:
+        if not stat.S_ISREG(info.st_mode) or not private(info) or info.st_size > most:
             return None
-        return marshal.loads(os.read(fd, MOST))  # noqa: S302 - nobody but us could write it
+        return marshal.loads(os.read(fd, info.st_size))  # noqa: S302 - nobody but us could write it
     except (OSError, ValueError, EOFError, TypeError):
         return None
     finally:
         os.close(fd)
 
 
-def save(path: str, value: Any, *, entries: int = 0) -> bool:
+def save(path: str, value: Any, *, entries: int = 0, most: int = MOST) -> bool:
     """Keep `value` at `path`, in a folder of at most so many `entries` (0: any number). Whether that worked."""
     folder, draft = path.rpartition("/")[0], f"{path}.{os.getpid()}"
     try:
         make(folder)
         data = marshal.dumps(value)
-        if not private(os.lstat(folder)) or len(data) > MOST:
+        if not private(os.lstat(folder)) or len(data) > most:
             return False
         if entries:
             _make_room(folder, entries)

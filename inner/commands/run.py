@@ -122,7 +122,7 @@ def _start(plan: Plan, profile: Profile, features: Features, host: RealHost, fol
     try:
         if any(isinstance(mount, Overlay) for mount in plan.mounts):
             return _review(plan, profile, features, host, folder, tracer)
-        outcome = session.run(plan, profile, features, host, folder=folder, warn=ui.warning, progress=_copying, tracer=tracer)
+        outcome = session.run(plan, profile, features, host, folder=folder, warn=ui.warning, progress=ui.note, tracer=tracer)
         return _tell(plan, outcome, features, folder, traced=tracer is not None)
     finally:
         rundir.rotate(state_dir(host.env, host.home), profile.keep_runs)
@@ -144,7 +144,7 @@ def _review(plan: Plan, profile: Profile, features: Features, host: RealHost, fo
     from inner.review.run import Kept, told
 
     state, wanted = folder.rpartition("/runs/")[0], host.env.get("INNER_REVIEW", "")
-    with Kept(plan, features, state, warn=ui.warning, progress=_copying, wanted=wanted) as kept:
+    with Kept(plan, features, state, warn=ui.warning, progress=ui.note, wanted=wanted) as kept:
         outcome = session.run(
             kept.plan,
             profile,
@@ -152,19 +152,13 @@ def _review(plan: Plan, profile: Profile, features: Features, host: RealHost, fo
             host,
             folder=folder,
             warn=ui.warning,
-            progress=_copying,
+            progress=ui.note,
             enter=kept.enter,
             tracer=tracer,
         )
     for text in told(kept):
         ui.note(text)
     return _tell(plan, outcome, features, folder, traced=tracer is not None)
-
-
-def _copying(files: int, source: str) -> None:
-    from inner import ui
-
-    ui.note(f"copying `{source}`: {files} files so far")
 
 
 def _tell(plan: Plan, outcome: Outcome, features: Features, folder: str, *, traced: bool = False) -> int:

@@ -5,31 +5,30 @@
     names of `late`        renamed: an editor or an agent does not find them
     links out of the project, sockets, pipes, files that tools run     told
 
-One walk without recursion, with one open folder at a time, so that neither depth nor the length of a path matters; links are not
-followed. It may take `limit` seconds, and says so when it did not get to the end.
+It takes as long as it takes: a box that makes many folders must not get past it. Who ends it is told so.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-import time
 
 from inner.frozen import TYPE_CHECKING, frozen
+from inner.launch.folders import Walk
 from inner.paths import covers, normal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from inner.launch.folders import Folder
     from inner.plan.model import Guard
 
 HELD = ".held-by-inner"
-LIMIT = 3.0  # seconds
 REPOSITORY = "a repository that was made or changed in the box"
 WORK_TREE = "a work tree of git that was made in the box"  # what git noted of it lies in the box's copy, and went with it
 CLOCK = 20_000_000  # ns: a file's time is that of the last tick before it was written (4 to 10 ms, CONFIG_HZ)
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/nix/store", "/gnu/store", "/dev/null")  # links of a virtual environment lead there
-OUTSIDE = ("node_modules", ".venv", "venv", "site-packages", "target", "dist")  # too many to tell one by one
+OUTSIDE = frozenset(("node_modules", ".venv", "venv", "site-packages", "target", "dist"))  # too many to tell one by one
 
 # What tools run or obey without being asked twice, by name: changes are told, because ordinary work changes them, too.
 STEERS = {
@@ -47,7 +46,9 @@ STEERS = {
     "agents": ("CLAUDE.md", "CLAUDE.local.md", "AGENTS.md", "GEMINI.md", "QWEN.md", "CONVENTIONS.md", "copilot-instructions.md"),
 }  # fmt: skip
 # What steers editors and agents; at the top of the project these are protected, further down they are told.
-SETTINGS = (".vscode", ".idea", ".zed", ".devcontainer", ".cursor", ".claude", ".codex", ".gemini", ".husky", ".githooks")
+SETTINGS = frozenset(
+    (".vscode", ".idea", ".zed", ".devcontainer", ".cursor", ".claude", ".codex", ".gemini", ".husky", ".githooks")
+)
 KINDS = {name: what for what, names in STEERS.items() for name in names}
 TELLING = frozenset((".git", *KINDS, *SETTINGS))  # names that are looked at in a folder which did not change itself
 
@@ -63,6 +64,7 @@ class Findings:
     steers: tuple[tuple[str, str], ...] = ()
     unread: tuple[str, ...] = ()
     whole: bool = True
+    began: int = 0  # seconds since 1970
 
     def lines(self) -> list[str]:
         """A few lines for people: not yet escaped."""
@@ -83,7 +85,10 @@ class Findings:
         if self.unread:
             said.append(f"could not be looked into: {_some(self.unread)}")
         if not self.whole:
-            said.append("the project was not looked through to its end: it is too large; look for new `.git` folders yourself")
+            said.append(
+                "the project was not looked through to its end: what this run made may still run outside; "
+                f"`find . -newerct @{self.began}` lists what is new"
+            )
         return said
 
 
@@ -107,22 +112,32 @@ def _some(names: Iterable[str], most: int = 5) -> str:
 
 
 def look(
-    guard: Guard, began: int, *, made: Mapping[str, tuple[int, int]] | None = None, thorough: bool = True, limit: float = LIMIT
+    guard: Guard,
+    began: int,
+    *,
+    made: Mapping[str, tuple[int, int]] | None = None,
+    thorough: bool = True,
+    cache: str = "",
+    over: Callable[[int], bool] | None = None,
 ) -> Findings:
-    """Look through the project after a run that began at `began` (time.time_ns). Raises nothing. `made`: device and inode of what was put in the
-    place of missing names. Not `thorough`: files whose
-    folder did not change are not asked for set-id bits, which is enough where the system call filter forbids to set them.
+    """Look through the project after a run that began at `began` (time.time_ns). Raises nothing. `made`: device and inode of what
+    was put in the place of missing names. Not `thorough`: files whose folder did not change are not asked for set-id bits, which is
+    enough where the system call filter forbids to set them; then what was learned of folders is kept in `cache`. `over` is asked
+    after each folder, with their number, whether to end it.
     """
     try:
         top = os.open(guard.project, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return Findings(unread=(guard.project,))
-    walk = _Walk(guard, began - CLOCK, time.monotonic() + limit, thorough=thorough)
-    walk.late(top, guard.late, "it appeared during the run, and steers programs outside")
-    other = [path[len(guard.project) + 1 :] for path, was in (made or {}).items() if _identity(path) not in (was, None)]
-    walk.late(top, other, "its placeholder was removed outside during the run, so that the box could make it")
-    walk.steers += [(path, "protected") for path in guard.protected if _newer(f"{guard.project}/{path}", began - CLOCK)]
-    walk.walk(top)
+    walk = _Look(guard, began - CLOCK, cache, over, thorough=thorough)
+    try:
+        walk.late(top, guard.late, "it appeared during the run, and steers programs outside")
+        other = [path[len(guard.project) + 1 :] for path, was in (made or {}).items() if _identity(path) not in (was, None)]
+        walk.late(top, other, "its placeholder was removed outside during the run, so that the box could make it")
+        walk.steers += [(path, "protected") for path in guard.protected if _newer(f"{guard.project}/{path}", began - CLOCK)]
+        walk.through(top)
+    finally:
+        os.close(top)
     return Findings(
         tuple(walk.held),
         tuple(walk.set_id),
@@ -131,12 +146,14 @@ def look(
         tuple(walk.steers),
         tuple(walk.unread),
         walk.whole,
+        began // 1_000_000_000,
     )
 
 
-class _Walk:
-    def __init__(self, guard: Guard, since: int, until: float, *, thorough: bool) -> None:
-        self.guard, self.since, self.until, self.thorough = guard, since, until, thorough
+class _Look(Walk):
+    def __init__(self, guard: Guard, since: int, cache: str, over: Callable[[int], bool] | None, *, thorough: bool) -> None:
+        super().__init__(guard.project, since, "" if thorough else cache, over)
+        self.guard, self.thorough = guard, thorough
         self.known = {place[len(guard.project) + 1 :] for place in guard.repositories if covers(guard.project, place)}
         self.protected = {p.path[len(guard.project) + 1 :] for p in guard.placeholders}
         self.held: list[tuple[str, str]] = []
@@ -145,7 +162,6 @@ class _Walk:
         self.special: list[str] = []
         self.steers: list[tuple[str, str]] = []
         self.unread: list[str] = []
-        self.whole = True
 
     def late(self, top: int, names: Iterable[str], why: str) -> None:
         """Names that steer programs and were not there at the start."""
@@ -181,84 +197,77 @@ class _Walk:
             finally:
                 os.close(at)
 
-    def walk(self, fd: int) -> None:
-        """Depth first, with one descriptor: down by name, up by `..`."""
-        path: list[str] = []
-        pending = [self._folder(fd, "")]
-        while True:
-            if time.monotonic() > self.until:
-                self.whole = False
-                break
-            if pending[-1]:
-                name = pending[-1].pop()
-                try:
-                    child = self._enter(fd, name)
-                except OSError:
-                    self.unread.append("/".join([*path, name]))
-                    continue
-                os.close(fd)
-                fd = child
-                path.append(name)
-                pending.append(self._folder(fd, "/".join(path) if len(path) < 400 else f"{'/'.join(path[:3])}/.../{name}"))
-                continue
-            pending.pop()
-            if not pending:
-                break
-            path.pop()
-            try:
-                parent = os.open("..", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=fd)
-            except OSError:
-                self.whole = False
-                break
-            os.close(fd)
-            fd = parent
-        os.close(fd)
-
-    def _enter(self, fd: int, name: str) -> int:
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    def enter(self, fd: int, name: str) -> int:
         try:
-            return os.open(name, flags, dir_fd=fd)
+            return super().enter(fd, name)
         except PermissionError:
             info = os.lstat(name, dir_fd=fd)
             if info.st_ctime_ns < self.since or info.st_uid != os.getuid():
                 raise
             os.chmod(name, stat.S_IMODE(info.st_mode) | 0o700, dir_fd=fd)  # shut during the run: so that nobody looks
-            return os.open(name, flags, dir_fd=fd)
+            return super().enter(fd, name)
 
-    def _folder(self, fd: int, path: str) -> list[str]:
-        """Looks at the entries of one folder; returns the names of those to go into."""
+    def shut(self, path: str) -> None:
+        self.unread.append(path)
+
+    def read(self, fd: int, path: str) -> tuple[list[str], Folder | None]:
         prefix = f"{path}/" if path else ""
         parts = path.split("/")
-        quiet = any(part in OUTSIDE for part in parts)
-        every = self.thorough or prefix == ".github/workflows/" or os.fstat(fd).st_ctime_ns >= self.since
-        every = every or any(part in SETTINGS for part in parts)
+        quiet = not OUTSIDE.isdisjoint(parts)
+        steering = prefix == ".github/workflows/" or not SETTINGS.isdisjoint(parts)
+        info = os.fstat(fd)
+        every = self.thorough or steering or info.st_ctime_ns >= self.since
         with os.scandir(fd) as found:
             entries = list(found)
         # Most folders of a large project end here: two passes that Python makes fast.
         folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False) and entry.name != ".git"]
-        for entry in entries if every else [entry for entry in entries if entry.name in TELLING]:
-            name = entry.name
-            if name == ".git":
-                if path not in self.known and ".git" not in self.protected.intersection((prefix + name,)):
-                    self._dotgit(fd, entry, prefix)
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                if prefix and name in SETTINGS and entry.stat(follow_symlinks=False).st_ctime_ns >= self.since and not quiet:
-                    self.steers.append((prefix + name, "settings"))
-                continue
-            if not every and name not in KINDS:
-                continue  # a new link, socket or file would have changed the folder
-            try:
-                info = entry.stat(follow_symlinks=False)
-            except OSError:
-                continue
-            if info.st_ctime_ns >= self.since:
-                self._changed(fd, name, prefix, info, quiet=quiet)
+        telling = [entry.name for entry in entries if entry.name in TELLING]
+        for name in [entry.name for entry in entries] if every else telling:
+            self._entry(fd, name, prefix, quiet=quiet, every=every)
+        bare = False
         if any(entry.name == "HEAD" for entry in entries):
             names = {entry.name for entry in entries}
-            if "commondir" in names or names >= {"objects", "refs"}:  # git follows links, and commondir, here (setup.c)
-                self._bare(fd, prefix)
-        return folders
+            bare = "commondir" in names or names >= {"objects", "refs"}  # git follows links, and commondir, here (setup.c)
+            if bare:
+                self._repository(fd, prefix)
+        if steering:
+            return folders, None
+        return folders, self.remember(info, [n for n in telling if n == ".git" or not quiet], len(entries), bare=bare)
+
+    def unchanged(self, top: int, path: str, names: Iterable[str], *, bare: bool) -> None:
+        prefix = f"{path}/" if path else ""
+        touched = [name for name in names if name == ".git" or _newer(prefix + name, self.since, top)]
+        if not touched and not bare:
+            return
+        try:
+            fd = self.reach(top, path)
+        except OSError:
+            self.shut(path)
+            return
+        try:
+            for name in touched:
+                self._entry(fd, name, prefix, quiet=not OUTSIDE.isdisjoint(path.split("/")), every=False)
+            if bare:
+                self._repository(fd, prefix)
+        finally:
+            os.close(fd)
+
+    def _entry(self, fd: int, name: str, prefix: str, *, quiet: bool, every: bool) -> None:
+        """One name of a folder: of all that are there, or of `TELLING`."""
+        try:
+            info = os.lstat(name, dir_fd=fd)
+        except OSError:
+            return
+        if name == ".git":
+            if prefix[:-1] not in self.known and prefix + name not in self.protected:
+                self._dotgit(fd, info, prefix)
+        elif info.st_ctime_ns < self.since:
+            return
+        elif not stat.S_ISDIR(info.st_mode):
+            if every or name in KINDS:  # a new link, socket or file would have changed the folder
+                self._changed(fd, name, prefix, info, quiet=quiet)
+        elif prefix and name in SETTINGS and not quiet:
+            self.steers.append((prefix + name, "settings"))
 
     def _changed(self, fd: int, name: str, prefix: str, info: os.stat_result, *, quiet: bool) -> None:
         mode = info.st_mode
@@ -266,7 +275,7 @@ class _Walk:
             if mode & 0o6000:
                 self._take_bits(fd, name, prefix, mode)
             kind = KINDS.get(name) or ("pipelines" if prefix == ".github/workflows/" else "")
-            kind = kind or ("settings" if any(part in SETTINGS for part in prefix.split("/")) else "")
+            kind = kind or ("" if SETTINGS.isdisjoint(prefix.split("/")) else "settings")
             if kind and not quiet and prefix + name not in self.protected:
                 self.steers.append((prefix + name, kind))
         elif stat.S_ISLNK(mode):
@@ -287,10 +296,10 @@ class _Walk:
 
     # --- git ------------------------------------------------------------------------------------------------------------
 
-    def _dotgit(self, fd: int, entry: os.DirEntry[str], prefix: str) -> None:
-        if entry.is_dir(follow_symlinks=False):
+    def _dotgit(self, fd: int, info: os.stat_result, prefix: str) -> None:
+        if stat.S_ISDIR(info.st_mode):
             try:
-                inside = self._enter(fd, ".git")
+                inside = self.enter(fd, ".git")
             except OSError:
                 self.unread.append(f"{prefix}.git")
                 return
@@ -298,11 +307,8 @@ class _Walk:
                 self._repository(inside, f"{prefix}.git/")
             finally:
                 os.close(inside)
-        elif entry.stat(follow_symlinks=False).st_ctime_ns >= self.since:
+        elif info.st_ctime_ns >= self.since:
             self._hold(fd, ".git", prefix, WORK_TREE if _of_a_work_tree(fd) else "a repository that was made in the box")
-
-    def _bare(self, fd: int, prefix: str) -> None:
-        self._repository(fd, prefix)
 
     def _repository(self, fd: int, prefix: str) -> None:
         """A git folder that the box could write. It stays in effect when nothing that runs programs was touched."""
@@ -344,10 +350,10 @@ def _identity(path: str) -> tuple[int, int] | None:
     return info.st_dev, info.st_ino
 
 
-def _newer(path: str, since: int) -> bool:
-    """A protected path that was written or replaced all the same: by the user, or, where that undid its mount, by the box."""
+def _newer(path: str, since: int, top: int | None = None) -> bool:
+    """Whether a path was written or replaced: a protected one by the user, or, where that undid its mount, by the box."""
     try:
-        return os.lstat(path).st_ctime_ns >= since
+        return os.lstat(path, dir_fd=top).st_ctime_ns >= since
     except OSError:
         return True
 

@@ -11,20 +11,19 @@ import stat
 
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING
+from inner.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from inner.plan.model import Copy
 
-REPORT_EVERY = 2000  # files between two calls of `progress`
 
-
-def make(copies: Iterable[Copy], progress: Callable[[int, str], None] | None = None) -> None:
-    """Make every copy. `progress(files, source)` is called now and then. RunError when one cannot be made whole."""
+def make(copies: Iterable[Copy], say: Callable[[str], None] | None = None) -> None:
+    """Make every copy. `say` is told now and then how far that is. RunError when one cannot be made whole."""
     for copy in copies:
         try:
-            _tree(copy.src, copy.into, progress)
+            _tree(copy.src, copy.into, copying(copy.src, say))
         except OSError as problem:
             raise RunError(
                 f"cannot copy `{copy.src}`: {problem.strerror}",
@@ -33,7 +32,12 @@ def make(copies: Iterable[Copy], progress: Callable[[int, str], None] | None = N
             ) from None
 
 
-def _tree(src: str, into: str, progress: Callable[[int, str], None] | None) -> None:
+def copying(src: str, say: Callable[[str], None] | None) -> Progress:
+    """What to call with the number of files that have been copied."""
+    return Progress(say, lambda files: f"copying `{src}`: {files} files so far")
+
+
+def _tree(src: str, into: str, progress: Progress) -> None:
     info = os.lstat(src)
     if not stat.S_ISDIR(info.st_mode):
         _file(src, into, info)
@@ -54,8 +58,7 @@ def _tree(src: str, into: str, progress: Callable[[int, str], None] | None) -> N
             elif stat.S_ISREG(found.st_mode):
                 _file(entry.path, target, found)
             count += 1
-            if progress is not None and count % REPORT_EVERY == 0:
-                progress(count, src)
+            progress(count)
     for there, info in reversed(finished):  # modes and times last: writing into a folder changes its time
         os.chmod(there, stat.S_IMODE(info.st_mode) & 0o1777)
         os.utime(there, ns=(info.st_atime_ns, info.st_mtime_ns))

@@ -14,10 +14,14 @@ from inner.paths import HostPath
 from inner.plan.model import Guard
 
 if TYPE_CHECKING:
+    import signal as _signal
     from collections.abc import Callable
 
     from inner.launch.aftermath import Findings
     from inner.launch.bringback import Brought
+    from inner.progress import Progress
+else:
+    import _signal
 
 NOTE = "guard"
 
@@ -25,12 +29,24 @@ NOTE = "guard"
 class Guarding:
     """`begin`, the run, `end`. Afterwards `findings` and `brought` say what happened; `warn` has been told what matters."""
 
-    def __init__(self, guard: Guard, folder: str, warn: Callable[[str], None], *, thorough: bool = True) -> None:
-        self.guard, self.folder, self.warn, self.thorough = guard, folder, warn, thorough
+    def __init__(
+        self,
+        guard: Guard,
+        folder: str,
+        warn: Callable[[str], None],
+        *,
+        thorough: bool = True,
+        cache: str = "",
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
+        self.guard, self.folder, self.warn, self.thorough, self.cache = guard, folder, warn, thorough, cache
+        self.progress = progress
         self.hold: placeholders.Hold | None = None
         self.findings: Findings | None = None
         self.brought: tuple[Brought, ...] = ()
         self.began = 0
+        self.looking: Progress | None = None
+        self.enough = False
 
     def begin(self) -> None:
         """Everything that has to be there before the start. RunError when it cannot be made."""
@@ -47,10 +63,14 @@ class Guarding:
     def foresee(self) -> None:
         """While there is time: import what `end` will need."""
         if self.began and not self.guard.apart:
-            import inner.launch.aftermath  # noqa: F401
+            import inner.launch.aftermath
+            import inner.progress  # noqa: F401
 
     def end(self) -> None:
-        """Whatever happened in between. Once."""
+        """Whatever happened in between. Once, and to its end: Ctrl-C would lose the commits of the box."""
+        old = _signal.getsignal(_signal.SIGINT)
+        if old != _signal.SIG_IGN:
+            _signal.signal(_signal.SIGINT, self._pressed)
         try:
             began, self.began = self.began, 0
             if began and self.guard.apart:
@@ -62,11 +82,27 @@ class Guarding:
             if self.hold is not None:
                 self.hold.release()
                 self.hold = None
+            _signal.signal(_signal.SIGINT, old)
+
+    def _pressed(self, _signum: int, _frame: object) -> None:
+        """Ctrl-C, which ends the look once that was offered: one that was meant for the command must not."""
+        self.enough = self.looking is not None and self.looking.told
+
+    def _over(self, seen: int) -> bool:
+        if self.looking is not None:
+            self.looking(seen)
+        return self.enough
 
     def _look(self, began: int) -> None:
         from inner.launch.aftermath import look
+        from inner.progress import Progress
 
-        self.findings = look(self.guard, began, made=self.hold.made if self.hold else None, thorough=self.thorough)
+        self.looking = Progress(
+            self.progress, lambda seen: f"looking for what would run outside: {seen} folders so far; Ctrl-C ends that"
+        )
+        made = self.hold.made if self.hold else None
+        self.findings = look(self.guard, began, made=made, thorough=self.thorough, cache=self.cache, over=self._over)
+        self.looking = None
         for line in self.findings.lines():
             self.warn(line)
 

@@ -14,6 +14,7 @@ from inner.frozen import TYPE_CHECKING, replace
 from inner.launch import copies, guarding, network, rundir, scaffold, supervisor, syscall, tree
 from inner.launch.account import Account
 from inner.launch.undo import Undo
+from inner.paths import cache_dir
 from inner.records import write
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def run(
     *,
     folder: str,
     warn: Callable[[str], None],
-    progress: Callable[[int, str], None] | None = None,
+    progress: Callable[[str], None] | None = None,
     enter: Callable[[], None] | None = None,
     stdio: tuple[int, int, int] = (0, 1, 2),
     record: bool = True,
@@ -44,7 +45,7 @@ def run(
     tracer: Tracer | None = None,
 ) -> Outcome:
     """Start the box, stay until it has ended. `folder` is the run's own (`rundir.name`); `warn` gets what the user should know,
-    one line each; `progress(files, source)` is called while something large is copied; without `record` nothing
+    one line each; `progress` a line now and then of what takes long; without `record` nothing
     is kept of it; `limited` is told which limits hold, and by what (`limits.Held.hold`); `tracer` watches what the
     command looks for. Raises RunError and its kin.
     """
@@ -65,7 +66,14 @@ def run(
         if plan.private:
             undo.later(login.give_back, folder, warn)
             login.place(plan, folder)
-        guard = guarding.Guarding(plan.guard, folder, warn, thorough=plan.seccomp != "default")
+        guard = guarding.Guarding(
+            plan.guard,
+            folder,
+            warn,
+            thorough=plan.seccomp != "default",
+            cache=cache_dir(host.env, host.home),
+            progress=progress,
+        )
         undo.later(guard.end)
         guard.begin()
         if tracer is not None:

@@ -12,7 +12,7 @@ import stat
 
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING
-from inner.launch.copies import REPORT_EVERY, copy_content
+from inner.launch.copies import copy_content, copying
 from inner.review import base
 from inner.review.kernel import open_beneath
 from inner.review.tree import Tree, join, mark
@@ -20,19 +20,20 @@ from inner.review.tree import Tree, join, mark
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inner.progress import Progress
     from inner.review.tree import Mark
 
 THREADS = 4
 
 
-def make(src: str, place: str, progress: Callable[[int, str], None] | None = None) -> None:
+def make(src: str, place: str, say: Callable[[str], None] | None = None) -> None:
     """Copies `src` to `place/copy` and writes `place/base`. RunError when it cannot be made whole."""
     import threading
 
     known: dict[str, tuple[Mark, int, int]] = {}
     folders: list[tuple[str, os.stat_result]] = []
     files: list[tuple[str, str, os.stat_result]] = []
-    into = f"{place}/copy"
+    into, progress = f"{place}/copy", copying(src, say)
     try:
         with Tree(src) as tree:
             info = os.fstat(tree.root)
@@ -55,7 +56,7 @@ def make(src: str, place: str, progress: Callable[[int, str], None] | None = Non
                         files.append((path, f"{into}/{path}", found))
             problems: list[OSError] = []
             workers = [
-                threading.Thread(target=_some, args=(tree.root, files, known, n, problems, progress, src)) for n in range(THREADS)
+                threading.Thread(target=_some, args=(tree.root, files, known, n, problems, progress)) for n in range(THREADS)
             ]
             for worker in workers:
                 worker.start()
@@ -84,8 +85,7 @@ def _some(
     known: dict[str, tuple[Mark, int, int]],
     first: int,
     problems: list[OSError],
-    progress: Callable[[int, str], None] | None,
-    src: str,
+    progress: Progress,
 ) -> None:
     """Every fourth file, from `first`."""
     for at in range(first, len(files), THREADS):
@@ -98,8 +98,7 @@ def _some(
             problems.append(problem)
             return
         known[path] = (mark(info), copied.st_ino, copied.st_ctime_ns)
-        if progress is not None and at % REPORT_EVERY == 0 and at:
-            progress(at, src)
+        progress(at)
 
 
 def _file(root: int, path: str, target: str, info: os.stat_result) -> os.stat_result:

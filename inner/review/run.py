@@ -52,7 +52,7 @@ class Kept:
         state: str,
         *,
         warn: Callable[[str], None],
-        progress: Callable[[int, str], None] | None = None,
+        progress: Callable[[str], None] | None = None,
         wanted: str = "",
     ) -> None:
         if wanted not in ("", "copy"):

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.box
 
 
 def found(project, began, **more):
-    options = {name: more.pop(name) for name in ("limit", "thorough", "made") if name in more}
+    options = {name: more.pop(name) for name in ("over", "thorough", "made", "cache") if name in more}
     return look(Guard(HostPath(str(project)), **more), began, **options)
 
 
@@ -96,7 +96,7 @@ def test_a_config_folder_of_the_project_is_not_gits(tmp_path, began):
 def test_it_ends_in_time_and_says_so(tmp_path, began):
     for number in range(400):
         (tmp_path / f"d{number}/e").mkdir(parents=True)
-    result = found(tmp_path, began, limit=0.0)
+    result = found(tmp_path, began, over=lambda seen: seen > 100)
     assert not result.whole
     assert "not looked through to its end" in result.lines()[-1]
     assert found(tmp_path, began).whole
