@@ -136,7 +136,9 @@ def change(tree, chance):
     """One of the things that a box can do."""
     below = sorted(place for place in tree.rglob("*") if place.is_dir() and not place.is_symlink() and ".git" not in place.parts)
     folder = chance.choice(below)
-    name = chance.choice(("a", "b", "Makefile", "package.json", ".vscode", ".git", "HEAD", "objects", "refs", "node_modules", "hooks"))
+    name = chance.choice(
+        ("a", "b", "Makefile", "package.json", ".vscode", ".git", "HEAD", "objects", "refs", "node_modules", "hooks")
+    )
     place, kind = folder / name, chance.randrange(9)
     there = os.path.lexists(place)
     if kind == 0 and not there:
@@ -178,7 +180,9 @@ def test_as_much_is_found_as_without(tmp_path, still, monkeypatch, seed):
             for _ in range(chance.randrange(6)):
                 change(place, chance)
             one, read = look(place, cache if place == places[0] else "", began)
-            found.append({name: sorted(getattr(one, name)) for name in ("held", "links", "special", "steers", "unread", "set_id")})
+            found.append(
+                {name: sorted(getattr(one, name)) for name in ("held", "links", "special", "steers", "unread", "set_id")}
+            )
             fewer += read if place == places[1] else -read
         assert found[0] == found[1], (seed, turn)
         time.sleep(TICK)
