@@ -40,7 +40,9 @@ def main() -> None:
     from inner.commands.run import main as run
 
     status = run(request)
-    if not bundled and not {"typer", "inner.plan.build"} & sys.modules.keys():  # the modules of a usual start, and no others
+    if (
+        not (bundled and bundled.kept) and not {"typer", "inner.plan.build"} & sys.modules.keys()
+    ):  # the modules of a usual start, and no others
         bundle.make(os.environ)
     os._exit(status)  # everything is written, and taking the interpreter apart takes a tenth of a start
 

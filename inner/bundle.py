@@ -1,8 +1,8 @@
 """The modules of a start in one file: finding fifty files takes longer than running what is in them.
 
 The file lies in the cache, which is ours alone and which no box sees, and holds the code that Python itself compiled of each
-module, without what its functions say of themselves. It counts only for this interpreter and this installation, and as long as
-every source is the file that it was. A module is unpacked when it is imported: what a start does without costs nothing.
+module, without what its functions say of themselves. It counts only for this interpreter and this installation, and a module
+only as long as its source is the file that it was. One is unpacked when it is imported: what a start does without costs nothing.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import os
 import sys
 
 from inner import __version__, kept
-from inner.frozen import TYPE_CHECKING
 from inner.paths import cache_dir
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import CodeType, ModuleType
@@ -26,16 +26,19 @@ ARCHIVE: Any = next((finder for finder in sys.meta_path if hasattr(finder, "keep
 
 
 class Finder:
-    """A meta path finder and loader (importlib.abc) of the modules in a bundle."""
+    """A meta path finder and loader (importlib.abc) of the modules in a bundle. `modules`: for each its source, that file's state,
+    whether it is a package, and where its code lies in `data`, counted from the end. `kept`: all that was asked for is in it."""
 
-    def __init__(self, modules: dict[str, tuple[str, bool, bytes]]) -> None:
-        self.modules = modules
+    def __init__(self, data: bytes, modules: dict[str, tuple[str, tuple[int, int, int], bool, int, int | None]]) -> None:
+        self.data, self.modules = memoryview(data), modules
+        self.kept = True
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> Any:
         found = self.modules.get(name)
-        if found is None:
+        if found is None or _state(found[0]) != found[1]:
+            self.kept = self.kept and not name.startswith("inner.")
             return None
-        file, package, _ = found
+        file, _, package, _, _ = found
         spec = Spec(name, self, origin=file, is_package=package)
         spec.has_location = True
         if package:
@@ -47,9 +50,11 @@ class Finder:
         return
 
     def exec_module(self, module: ModuleType) -> None:
-        file, package, code = self.modules[module.__name__]
-        self.modules[module.__name__] = (file, package, b"")  # as long as the box runs we hold what we need, and no more
-        exec(marshal.loads(code), module.__dict__)  # noqa: S102, S302 - what an import is
+        exec(self.get_code(module.__name__), module.__dict__)  # noqa: S102 - what an import is
+
+    def get_code(self, name: str) -> CodeType:
+        *_, start, end = self.modules[name]
+        return marshal.loads(self.data[start:end])  # type: ignore[no-any-return]  # noqa: S302 - see kept.read
 
     def get_data(self, path: str) -> bytes:
         """What lies beside a package: the programs that are handed to the box, or to a process of their own, as text (pkgutil)."""
@@ -62,35 +67,47 @@ class Finder:
             return file.read()
 
 
-def use(env: Mapping[str, str]) -> bool:
-    """Import from the bundle from now on. False when there is none that still holds."""
+def use(env: Mapping[str, str]) -> Any:
+    """Import from the bundle from now on. What is returned says whether it has all (`kept`); None when there is none that holds."""
     if ARCHIVE is not None:
-        return bool(ARCHIVE.kept)
+        return ARCHIVE
+    data = kept.read(_place(env))
     try:
-        key, states, modules = kept.load(_place(env))
-    except (TypeError, ValueError):
-        return False
-    if key != _key() or any(_state(file) != state for file, state in states):
-        return False
-    sys.meta_path.insert(0, Finder(modules))
-    return True
+        key, modules = marshal.loads(data)  # noqa: S302 - see kept.read
+    except (EOFError, TypeError, ValueError):
+        return None
+    if key != _key():
+        return None
+    finder = Finder(data, modules)
+    sys.meta_path.insert(0, finder)
+    return finder
 
 
 def make(env: Mapping[str, str]) -> None:
-    """Keep the modules of inner that have been imported, for the next start. What changed a moment ago is left for later."""
+    """Keep the modules of inner that have been imported, and those that were kept before, for the next start. What changed a moment
+    ago is left for later."""
     if ARCHIVE is not None:
         ARCHIVE.keep(_bare)
         return
     import time
 
-    modules = {
-        name: (str(module.__file__), hasattr(module, "__path__"), marshal.dumps(_bare(module.__loader__.get_code(name))))  # type: ignore[union-attr]
-        for name, module in sorted(sys.modules.items())
-        if name.startswith("inner.") and hasattr(module.__loader__, "get_code")
-    }
-    states = tuple((file, _state(file)) for file, _, _ in modules.values())
-    if all(state and max(state[1:]) < time.time_ns() - kept.SETTLED for _, state in states):
-        kept.save(_place(env), (_key(), states, modules))
+    found: dict[str, Any] = {name: module.__loader__ for name, module in sys.modules.items() if name.startswith("inner.")}
+    for finder in sys.meta_path:
+        if isinstance(finder, Finder):
+            found = {**dict.fromkeys(finder.modules, finder), **found}
+    modules, codes, at = {}, [], 0
+    for name, loader in sorted(found.items(), reverse=True):
+        spec = loader.find_spec(name) if isinstance(loader, Finder) else sys.modules[name].__spec__
+        if spec is None or spec.origin is None or not hasattr(loader, "get_code"):
+            continue
+        state = _state(spec.origin)
+        if not state or max(state[1:]) >= time.time_ns() - kept.SETTLED:
+            return
+        codes.append(marshal.dumps(_bare(loader.get_code(name))))
+        start, end = at - len(codes[-1]), at or None
+        modules[name] = (spec.origin, state, spec.submodule_search_locations is not None, start, end)
+        at = start
+    kept.save(_place(env), (_key(), modules), more=b"".join(reversed(codes)))
 
 
 def _bare(code: CodeType) -> CodeType:

@@ -7,64 +7,23 @@ command itself travel through `--args FD`, so no ps(1) shows them and no length 
 from __future__ import annotations
 
 from inner.errors import ConfigError, HostError
-from inner.frozen import TYPE_CHECKING, assert_never, frozen, replace
-from inner.paths import HostPath, ancestors, normal
+from inner.frozen import TYPE_CHECKING, assert_never, replace
+from inner.paths import ancestors, normal
 from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Symlink, Tmpfs, ground
+from inner.words import GIVEN, Content, Features, Given, Opened, checked, environment, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import TypeAlias
 
-    from inner.plan.model import Mount, Plan, Variable
+    from inner.plan.model import Mount, Plan
+    from inner.words import Word
 
-OLDEST = (0, 5, 0)  # --perms and --clearenv
+    Operation: TypeAlias = tuple[Word, ...]  # a flag, the modifiers before it, and its arguments
+
+
 SHM_SIZE = 512 * 1024 * 1024
 MASK_SIZE = 4096
-
-# Descriptors the launcher may have, and what tells bubblewrap about them (bwrap(1)).
-GIVEN = {"status": "--json-status-fd", "info": "--info-fd", "block": "--block-fd", "sync": "--sync-fd"}
-
-
-@frozen
-class Features:
-    """One bubblewrap: where it is, its version, the flags that its `--help` names, and whether it is set-uid root."""
-
-    path: HostPath
-    version: tuple[int, ...]
-    flags: frozenset[str]
-    setuid: bool = False
-
-    def has(self, flag: str) -> bool:
-        """Whether this bubblewrap knows `--flag`, and lets us use it. As set-uid root 0.8.0 refuses `--size` and overlays; for
-        `--disable-userns` it may not write what the box's root could (/proc/sys/user/max_user_namespaces).
-        """
-        return flag in self.flags and not (self.setuid and (flag in ("size", "disable-userns") or "overlay" in flag))
-
-
-@frozen
-class Content:
-    """The number of a descriptor from which `data` can be read."""
-
-    data: bytes
-
-
-@frozen
-class Opened:
-    """The number of an O_PATH descriptor for `path`, opened without following symlinks."""
-
-    path: HostPath
-
-
-@frozen
-class Given:
-    """The number of a descriptor that the launcher has under this name, one of `GIVEN`."""
-
-    name: str
-
-
-if TYPE_CHECKING:
-    Word: TypeAlias = str | Content | Opened | Given
-    Operation: TypeAlias = tuple[Word, ...]  # a flag, the modifiers before it, and its arguments
 
 
 def words(
@@ -92,16 +51,17 @@ def operations(
     given: Iterable[str] = (),
 ) -> tuple[Operation, ...]:
     """The same words, one element for each operation."""
-    line = [*_box(plan, features), *_environment(plan.env, env), ("--chdir", plan.cwd)]
-    if filter is not None:
-        line.append(("--seccomp", Content(filter)))
+    line = [*fixed(plan, features, filter=filter), *environment(plan.env, env)]
     line += [(GIVEN[name], Given(name)) for name in given]
-    for operation in line:
-        for word in operation:
-            text = word.path if isinstance(word, Opened) else word
-            if isinstance(text, str) and "\0" in text:
-                raise ConfigError("a path or a variable of the box holds a NUL byte")
     return tuple(line)
+
+
+def fixed(plan: Plan, features: Features, *, filter: bytes | None) -> Iterator[Operation]:  # noqa: A002
+    """Those that are the same whenever the plan is: all but the variables and the launcher's descriptors."""
+    for operation in (*_box(plan, features), ("--chdir", plan.cwd)):
+        yield checked(operation)
+    if filter is not None:
+        yield ("--seccomp", Content(filter))
 
 
 # How many words follow each flag that is written here.
@@ -163,20 +123,6 @@ def _box(plan: Plan, features: Features) -> Iterator[Operation]:
     for mount in sorted(closed, key=lambda mount: -len(mount.dest)):
         yield ("--remount-ro", mount.dest)
     yield ("--clearenv",)
-
-
-def _environment(variables: Iterable[Variable], env: Mapping[str, str]) -> Iterator[Operation]:
-    for variable in variables:
-        value = env.get(_name(variable)) if variable.value is None else variable.value
-        if value is not None:
-            yield ("--setenv", _name(variable), value)
-
-
-def _name(variable: Variable) -> str:
-    """The variable's name; ConfigError when setenv(3) would refuse it."""
-    if not variable.name or "=" in variable.name:
-        raise ConfigError(f"`{variable.name}` cannot be the name of a variable", where=str(variable.origin))
-    return variable.name
 
 
 def _placed(mounts: Iterable[Mount]) -> Iterator[tuple[Mount, Mount | None]]:
@@ -266,11 +212,11 @@ def paste(plan: Plan, features: Features) -> str:
     """The same command for bash: contents come from process substitutions, the host's variables from `"$NAME"`, and sources are
     named, not opened. The system call filter, which is machine code, is left out.
     """
-    named = replace(features, flags=features.flags - {"bind-fd", "ro-bind-fd"})
-    fixed = replace(plan, env=tuple(variable for variable in plan.env if variable.value is not None))
+    pathless = replace(features, flags=features.flags - {"bind-fd", "ro-bind-fd"})
+    plain = replace(plan, env=tuple(variable for variable in plan.env if variable.value is not None))
     contents: list[bytes] = []
     lines = ["env -i " + quoted(features.path)]
-    for operation in operations(fixed, named, env={}, filter=None):
+    for operation in operations(plain, pathless, env={}, filter=None):
         text = []
         for word in operation:
             if isinstance(word, Content):
@@ -280,7 +226,7 @@ def paste(plan: Plan, features: Features) -> str:
                 raise TypeError(f"not for people: {word!r}")
             text.append(quoted(word))
         lines.append(" ".join(text))
-    lines += [_reference(_name(variable)) for variable in plan.env if variable.value is None]
+    lines += [_reference(named(variable)) for variable in plan.env if variable.value is None]
     lines.append("-- " + " ".join(quoted(word) for word in plan.command))
     lines += [f"{_FIRST + at}< <(printf -- '{printed(data)}')" for at, data in enumerate(contents)]
     return " \\\n  ".join(lines)

@@ -20,44 +20,46 @@ else:
 
     def frozen(cls):
         names = tuple(cls.__dict__.get("__annotations__") or cls.__annotations__)
-        defaults = {name: cls.__dict__[name] for name in names if name in cls.__dict__}
-
-        def __init__(self, *args, **kwargs):
-            fill = self.__dict__
-            if len(args) > len(names):
-                raise TypeError(f"{cls.__name__}() takes {len(names)} arguments, got {len(args)}")
-            fill.update(zip(names, args, strict=False))
-            for name in names[len(args) :]:
-                if name in kwargs:
-                    fill[name] = kwargs.pop(name)
-                elif name in defaults:
-                    fill[name] = defaults[name]
-                else:
-                    raise TypeError(f"{cls.__name__}() misses `{name}`")
-            if kwargs:
-                raise TypeError(f"{cls.__name__}() got unexpected {', '.join(kwargs)}")
-
-        def __setattr__(self, name, value):
-            raise AttributeError(f"{cls.__name__} is immutable: cannot set `{name}`")
-
-        def __delattr__(self, name):
-            raise AttributeError(f"{cls.__name__} is immutable: cannot delete `{name}`")
-
-        def __repr__(self):
-            return f"{cls.__name__}({', '.join(f'{n}={self.__dict__[n]!r}' for n in names)})"
-
-        def __eq__(self, other):
-            return self.__dict__ == other.__dict__ if other.__class__ is self.__class__ else NotImplemented
-
-        def __hash__(self):
-            return hash((cls, *(self.__dict__[n] for n in names)))
-
-        for method in (__init__, __setattr__, __delattr__, __eq__, __hash__):
-            setattr(cls, method.__name__, method)
-        if "__repr__" not in cls.__dict__:
-            cls.__repr__ = __repr__
         cls.__match_args__ = names
+        cls.__defaults__ = {name: cls.__dict__[name] for name in names if name in cls.__dict__}
+        for name, method in METHODS:
+            setattr(cls, name, method)
+        if "__repr__" not in cls.__dict__:
+            cls.__repr__ = _repr
         return cls
+
+    def _init(self, *args, **kwargs):
+        cls, fill = type(self), self.__dict__
+        names = cls.__match_args__
+        if len(args) > len(names):
+            raise TypeError(f"{cls.__name__}() takes {len(names)} arguments, got {len(args)}")
+        fill.update(zip(names, args, strict=False))
+        for name in names[len(args) :]:
+            if name in kwargs:
+                fill[name] = kwargs.pop(name)
+            elif name in cls.__defaults__:
+                fill[name] = cls.__defaults__[name]
+            else:
+                raise TypeError(f"{cls.__name__}() misses `{name}`")
+        if kwargs:
+            raise TypeError(f"{cls.__name__}() got unexpected {', '.join(kwargs)}")
+
+    def _setattr(self, name, _value):
+        raise AttributeError(f"{type(self).__name__} is immutable: cannot set `{name}`")
+
+    def _delattr(self, name):
+        raise AttributeError(f"{type(self).__name__} is immutable: cannot delete `{name}`")
+
+    def _repr(self):
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__dict__.items())})"
+
+    def _eq(self, other):
+        return self.__dict__ == other.__dict__ if other.__class__ is self.__class__ else NotImplemented
+
+    def _hash(self):
+        return hash((type(self), *self.__dict__.values()))
+
+    METHODS = (("__init__", _init), ("__setattr__", _setattr), ("__delattr__", _delattr), ("__eq__", _eq), ("__hash__", _hash))
 
 
 def fields(record: object) -> tuple[str, ...]:

@@ -10,8 +10,7 @@ import marshal
 import os
 import stat
 
-from inner.frozen import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
@@ -22,28 +21,36 @@ SETTLED = 2_000_000_000  # nanoseconds since the last change of a file: what is 
 def load(path: str, most: int = MOST) -> Any:
     """The value kept at `path`, of at most so many bytes; None when there is none that only we could have written."""
     try:
+        return marshal.loads(read(path, most))  # noqa: S302 - nobody but us could write it
+    except (ValueError, EOFError, TypeError):
+        return None
+
+
+def read(path: str, most: int = MOST) -> bytes:
+    """The bytes kept at `path`, at most so many; none when not only we could have written them."""
+    try:
         if not private(os.lstat(path.rpartition("/")[0])):
-            return None
+            return b""
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
-        return None
+        return b""
     try:
         info = os.fstat(fd)
-        if not stat.S_ISREG(info.st_mode) or not private(info) or info.st_size > most:
-            return None
-        return marshal.loads(os.read(fd, info.st_size))  # noqa: S302 - nobody but us could write it
-    except (OSError, ValueError, EOFError, TypeError):
-        return None
+        whole = stat.S_ISREG(info.st_mode) and private(info) and info.st_size <= most
+        return os.read(fd, info.st_size) if whole else b""
+    except OSError:
+        return b""
     finally:
         os.close(fd)
 
 
-def save(path: str, value: Any, *, entries: int = 0, most: int = MOST) -> bool:
-    """Keep `value` at `path`, in a folder of at most so many `entries` (0: any number). Whether that worked."""
+def save(path: str, value: Any, *, entries: int = 0, most: int = MOST, more: bytes = b"") -> bool:
+    """Keep `value` at `path`, in a folder of at most so many `entries` (0: any number). Whether that worked. `more` follows it in
+    the file, which is for those who `read` that."""
     folder, draft = path.rpartition("/")[0], f"{path}.{os.getpid()}"
     try:
         make(folder)
-        data = marshal.dumps(value)
+        data = marshal.dumps(value) + more
         if not private(os.lstat(folder)) or len(data) > most:
             return False
         if entries:

@@ -14,10 +14,10 @@ from inner.host import RealHost, kind
 from inner.plan.network import RESOLVER
 
 if TYPE_CHECKING:
-    from inner.bwrap import Features
     from inner.checks.attacks import Outcome
     from inner.checks.model import Subject
     from inner.settings import Settings
+    from inner.words import Features
 
 DEVICES = ("/dev/fuse", "/dev/net/tun", "/dev/kvm", "/dev/userfaultfd", "/dev/vsock", "/dev/dri/renderD128", "/dev/kmsg", "/dev/input/event0",
            "/dev/snd/seq", "/dev/video0", "/dev/hidraw0", "/dev/ttyS0", "/dev/sda", "/dev/vda", "/dev/nvme0n1")  # fmt: skip

@@ -12,10 +12,10 @@ from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Symlink,
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inner.bwrap import Features
     from inner.host import Host
     from inner.plan.model import Mount, Plan
     from inner.profile.model import Origin, Profile
+    from inner.words import Features
 
 
 def show(plan: Plan, profile: Profile, features: Features, host: Host, *, as_json: bool) -> int:

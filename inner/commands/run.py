@@ -16,12 +16,12 @@ from inner.plan.model import Overlay
 if TYPE_CHECKING:
     import typer
 
-    from inner.bwrap import Features
     from inner.launch.outcome import Outcome
     from inner.plan.model import Plan
     from inner.profile.model import Profile
     from inner.request import Request
     from inner.trace.strace import Tracer
+    from inner.words import Features
 
 AGAIN = "INNER_STARTED_AGAIN"
 
@@ -48,7 +48,7 @@ def run(request: Request) -> int:
     """Resolve, plan, and then show the plan or start it."""
     if request.json and not request.dry_run:
         raise ConfigError("`--json` shows a plan, and nothing is started then", hint="`inner run --dry-run --json`")
-    from inner.launch import rundir
+    from inner.launch import rundir, wording
     from inner.launch.features import probe
     from inner.plan.store import planned
 
@@ -58,7 +58,15 @@ def run(request: Request) -> int:
     terminal = request.detach or (os.isatty(0) and os.isatty(1))
     folder = rundir.name(state_dir(host.env, host.home))
     rundir.prepare(state_dir(host.env, host.home), cache_dir(host.env, host.home))
-    plan = planned(profile, request, host, terminal=terminal, args_file=_args_file(request), run_dir=folder)
+    plan, prepared = planned(
+        profile,
+        request,
+        host,
+        terminal=terminal,
+        args_file=_args_file(request),
+        run_dir=folder,
+        beside=lambda plan: wording.prepared(plan, probe(host.env, project=plan.project)),
+    )
     if resolved_anew and not request.args_file:  # which may be a pipe, and has been read
         _again()
     features = probe(host.env, project=plan.project)
@@ -76,8 +84,8 @@ def run(request: Request) -> int:
     if request.detach:
         from inner.commands.attach import detached
 
-        return detached(lambda: _start(plan, profile, features, host, folder, tracer), host, folder)
-    return _start(plan, profile, features, host, folder, tracer)
+        return detached(lambda: _start(plan, profile, features, host, folder, tracer, prepared), host, folder)
+    return _start(plan, profile, features, host, folder, tracer, prepared)
 
 
 def _again() -> None:
@@ -113,16 +121,27 @@ def _args_file(request: Request) -> bytes | None:
         raise ConfigError(f"cannot read the arguments in `{request.args_file}`: {reason}", where=request.args_file) from None
 
 
-def _start(plan: Plan, profile: Profile, features: Features, host: RealHost, folder: str, tracer: Tracer | None) -> int:
+def _start(
+    plan: Plan, profile: Profile, features: Features, host: RealHost, folder: str, tracer: Tracer | None, prepared: object
+) -> int:
     """Make what the plan needs, start the box, and tell how it ended."""
-    from inner import ui
     from inner.launch import rundir, session
 
     refuse_unexecutable(plan.command)
     try:
         if any(isinstance(mount, Overlay) for mount in plan.mounts):
             return _review(plan, profile, features, host, folder, tracer)
-        outcome = session.run(plan, profile, features, host, folder=folder, warn=ui.warning, progress=ui.note, tracer=tracer)
+        outcome = session.run(
+            plan,
+            profile,
+            features,
+            host,
+            folder=folder,
+            warn=_warning,
+            progress=_note,
+            tracer=tracer,
+            prepared=prepared,
+        )
         return _tell(plan, outcome, features, folder, traced=tracer is not None)
     finally:
         rundir.rotate(state_dir(host.env, host.home), profile.keep_runs)
@@ -139,33 +158,43 @@ def _receipt(folder: str) -> None:
 
 def _review(plan: Plan, profile: Profile, features: Features, host: RealHost, folder: str, tracer: Tracer | None) -> int:
     """The same, with changes kept apart."""
-    from inner import ui
     from inner.launch import session
     from inner.review.run import Kept, told
 
     state, wanted = folder.rpartition("/runs/")[0], host.env.get("INNER_REVIEW", "")
-    with Kept(plan, features, state, warn=ui.warning, progress=ui.note, wanted=wanted) as kept:
+    with Kept(plan, features, state, warn=_warning, progress=_note, wanted=wanted) as kept:
         outcome = session.run(
             kept.plan,
             profile,
             features,
             host,
             folder=folder,
-            warn=ui.warning,
-            progress=ui.note,
+            warn=_warning,
+            progress=_note,
             enter=kept.enter,
             tracer=tracer,
         )
     for text in told(kept):
-        ui.note(text)
+        _note(text)
     return _tell(plan, outcome, features, folder, traced=tracer is not None)
 
 
-def _tell(plan: Plan, outcome: Outcome, features: Features, folder: str, *, traced: bool = False) -> int:
+def _warning(text: str) -> None:
+    from inner import ui  # few runs have anything to say
+
+    ui.warning(text)
+
+
+def _note(text: str) -> None:
     from inner import ui
 
+    ui.note(text)
+
+
+def _tell(plan: Plan, outcome: Outcome, features: Features, folder: str, *, traced: bool = False) -> int:
     if outcome.reason == "setup":
-        from inner.launch.features import namespace_problem
+        from inner import ui
+        from inner.launch.refusal import namespace_problem
 
         known = namespace_problem(features)
         if outcome.stderr and known is None:  # what is known is told better than bubblewrap can
@@ -178,14 +207,14 @@ def _tell(plan: Plan, outcome: Outcome, features: Features, folder: str, *, trac
             f"`{plan.command[0]}` cannot be executed", hint=f"`chmod +x {plan.command[0]}`, or name its interpreter"
         )
     if outcome.reason == "timeout":
-        ui.note(f"ended after {plan.timeout:g} s: the time limit of this run")
+        _note(f"ended after {plan.timeout:g} s: the time limit of this run")
     if outcome.status == 128:  # git's, for what it cannot do
         from inner.commands.advice import advice
 
         if said := advice(plan):
-            ui.note(said)
+            _note(said)
     if outcome.lost:
-        ui.warning(f"output was lost: {outcome.lost}")
+        _warning(f"output was lost: {outcome.lost}")
     if plan.network.mode == "allowlist" and not plan.summary:
         from inner.commands.denied import tell
 
@@ -197,5 +226,5 @@ def _tell(plan: Plan, outcome: Outcome, features: Features, folder: str, *, trac
 
         report.tell(folder)
     elif plan.terminal == "private" and os.path.isdir(folder):
-        ui.note(f"run {folder.rpartition('/')[2]} has ended: `inner log show` tells what it did")
+        _note(f"run {folder.rpartition('/')[2]} has ended: `inner log show` tells what it did")
     return outcome.status

@@ -14,11 +14,11 @@ from inner.guard import guard
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from inner.bwrap import Features
     from inner.checks.model import Finding, Subject
     from inner.host import RealHost
     from inner.profile.model import Profile
     from inner.settings import Settings
+    from inner.words import Features
 
 SYMBOLS = {"ok": "[ok]", "failed": "[!!]", "told": "[--]"}
 

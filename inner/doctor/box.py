@@ -40,7 +40,8 @@ def bubblewrap(asked: Asked) -> Iterator[Finding]:
 
 def namespaces(asked: Asked) -> Iterator[Finding]:
     """A box is made and thrown away; where that fails, why."""
-    from inner.launch.features import MOST, SYSCTL, answer, namespace_problem, userns_errno
+    from inner.launch.features import answer
+    from inner.launch.refusal import MOST, SYSCTL, namespace_problem, userns_errno
 
     features = asked.features
     if features is None:

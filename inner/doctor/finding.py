@@ -5,8 +5,8 @@ from __future__ import annotations
 from inner.frozen import TYPE_CHECKING, frozen
 
 if TYPE_CHECKING:
-    from inner.bwrap import Features
     from inner.host import RealHost
+    from inner.words import Features
 
 GOOD, NOTE, PROBLEM, FATAL = "good", "note", "problem", "fatal"
 

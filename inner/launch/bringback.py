@@ -19,6 +19,7 @@ from inner.launch import shadow
 from inner.launch.gitcommand import Git, own_config
 from inner.launch.gitindex import parse
 from inner.launch.gitobjects import is_name, move_objects
+from inner.launch.rundir import write
 from inner.launch.shadow import OPERATIONS, is_hash, read, stamp, walk_refs
 
 if TYPE_CHECKING:
@@ -265,9 +266,9 @@ class Taking:
         for folder, names, kind in ((source.gitdir, wanted, "box"), (ours, list(have), "have")):
             lines = sorted(f"{sha} refs/{kind}/{at:06}\n" for at, sha in enumerate(names))
             lines.sort(key=lambda line: line.partition(" ")[2])
-            shadow.write(f"{folder}/packed-refs", "".join(lines).encode())
+            write(f"{folder}/packed-refs", "".join(lines).encode())
             if os.path.lexists(f"{self.before}/shallow"):
-                shadow.write(f"{folder}/shallow", read(f"{self.before}/shallow"))
+                write(f"{folder}/shallow", read(f"{self.before}/shallow"))
         target.must(
             "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules", source.gitdir,
             "+refs/box/*:refs/box/*", more=store,
@@ -395,7 +396,7 @@ class Taking:
                 except FileNotFoundError:
                     pass
             elif name not in HEADS or content.decode("ascii", "replace").strip() in there:
-                shadow.write(real, content)
+                write(real, content)
 
 
 def _same(one: str, other: str) -> bool:

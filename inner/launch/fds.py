@@ -13,11 +13,12 @@ import stat
 
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING, frozen
+from inner.words import Content, Given, Opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from inner.bwrap import Word
+    from inner.words import Word
 
 
 class Descriptors:
@@ -59,14 +60,15 @@ class Descriptors:
 def resolve(words: Iterable[Word], fds: Descriptors, given: Mapping[str, int]) -> tuple[bytes, list[int]]:
     """The text for `--args` and the descriptors it speaks of. A source that has become a symlink, or is reached through one, is
     refused: what was checked is what is mounted."""
-    parts: list[str] = []
+    parts: list[bytes] = []
     passed: list[int] = []
     for word in words:
-        if isinstance(word, str):
+        if isinstance(word, bytes):
             parts.append(word)
             continue
-        from inner.bwrap import Content, Given, Opened
-
+        if isinstance(word, str):
+            parts.append(os.fsencode(word) + b"\0")
+            continue
         if isinstance(word, Content):
             fd = fds.memory(word.data)
         elif isinstance(word, Opened):
@@ -81,8 +83,8 @@ def resolve(words: Iterable[Word], fds: Descriptors, given: Mapping[str, int]) -
         elif isinstance(word, Given):
             fd = given[word.name]
         passed.append(fd)
-        parts.append(str(fd))
-    return b"".join(os.fsencode(part) + b"\0" for part in parts), passed
+        parts.append(b"%d\0" % fd)
+    return b"".join(parts), passed
 
 
 def only(passed: Iterable[int]) -> None:

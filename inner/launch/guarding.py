@@ -9,7 +9,7 @@ import os
 import time
 
 from inner.frozen import TYPE_CHECKING
-from inner.launch import placeholders, shadow
+from inner.launch import placeholders, rundir
 from inner.paths import HostPath
 from inner.plan.model import Guard
 
@@ -55,10 +55,12 @@ class Guarding:
         state = self.folder.rpartition("/runs/")[0]
         self.hold = placeholders.Hold(state, self.guard.project, self.guard.placeholders, self.folder)
         for one in self.guard.shadows:
+            from inner.launch import shadow
+
             shadow.make(one)
         self.began = time.time_ns()
         noted = (self.began, self.guard.project, self.guard.late, self.guard.repositories, self.guard.apart)
-        shadow.write(f"{self.folder}/{NOTE}", marshal.dumps(noted))
+        rundir.write(f"{self.folder}/{NOTE}", marshal.dumps(noted))
 
     def foresee(self) -> None:
         """While there is time: import what `end` will need."""

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
-    from inner.bwrap import Features
     from inner.host import Host
     from inner.plan.model import Plan
     from inner.plan.mounts import MountTable
     from inner.profile.model import Profile
+    from inner.words import Features
 
 PATIENCE = 120.0  # seconds for all questions together
 MOST = 8 * 1024 * 1024  # bytes of answers
@@ -112,7 +112,7 @@ def ask(
         for fd in (given, told, said):
             os.close(fd)
     if outcome.reason == "setup":
-        from inner.launch.features import namespace_problem
+        from inner.launch.refusal import namespace_problem
 
         raise namespace_problem(features) or RunError(
             f"the box could not be made: {outcome.stderr}", hint="`inner run --dry-run`"

@@ -42,11 +42,9 @@ class Network:
             warn(f"the network of this run ended before it: {self._why}; from then on {lost}")
 
 
-def of(plan: Plan, profile: Profile, host: Host, record: Record, folder: str, undo: Undo) -> Network | None:
-    """The network of a plan, None where bubblewrap alone makes it. Raises ConfigError, RunError."""
+def of(plan: Plan, profile: Profile, host: Host, record: Record, folder: str, undo: Undo) -> Network:
+    """The network of a plan that allows hosts or publishes ports; any other bubblewrap alone makes. Raises ConfigError, RunError."""
     network = plan.network
-    if network.mode != "allowlist" and not network.publish:
-        return None
     from inner.egress.start import prepare
 
     credentials = profile.credentials if network.mode == "allowlist" else {}

@@ -100,6 +100,17 @@ def _ours(folder: str) -> None:
         )
 
 
+def write(path: str, content: bytes) -> None:
+    """A new file."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(fd, view) :]
+    finally:
+        os.close(fd)
+
+
 def finish(path: str) -> None:
     """The run is over: only what is kept of it stays."""
     kept = False

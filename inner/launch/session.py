@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 
-from inner import bwrap, seccomp
 from inner.frozen import TYPE_CHECKING, replace
-from inner.launch import copies, guarding, network, rundir, scaffold, supervisor, syscall, tree
+from inner.launch import guarding, rundir, scaffold, supervisor, syscall, tree, wording
 from inner.launch.account import Account
 from inner.launch.undo import Undo
 from inner.paths import cache_dir
@@ -20,13 +19,14 @@ from inner.records import write
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inner.bwrap import Features
     from inner.host import Host
     from inner.launch.limits import Held
+    from inner.launch.network import Network
     from inner.launch.outcome import Outcome
     from inner.plan.model import Plan
     from inner.profile.model import Profile
     from inner.trace.strace import Tracer
+    from inner.words import Features
 
 
 def run(
@@ -43,15 +43,13 @@ def run(
     record: bool = True,
     limited: Callable[[dict[str, object]], None] | None = None,
     tracer: Tracer | None = None,
+    prepared: object = None,
 ) -> Outcome:
     """Start the box, stay until it has ended. `folder` is the run's own (`rundir.name`); `warn` gets what the user should know,
     one line each; `progress` a line now and then of what takes long; without `record` nothing
     is kept of it; `limited` is told which limits hold, and by what (`limits.Held.hold`); `tracer` watches what the
-    command looks for. Raises RunError and its kin.
+    command looks for; `prepared`: what `wording` made of this plan before. Raises RunError and its kin.
     """
-    open_to = syscall.unconfined(own_network=plan.namespaces.net, setuid=features.setuid)
-    for text in (*plan.notices, *bwrap.limitations(plan, features), *([open_to] if open_to else [])):
-        warn(text)
     decided = plan  # as it is recorded: without anybody's login
     if plan.private:
         from inner.launch import login
@@ -59,10 +57,16 @@ def run(
         plan = login.fill(plan, host, warn)
     if tracer is not None:
         plan = tracer.shown(plan, folder)
-    words = bwrap.words(plan, features, env=host.env, filter=seccomp.filter_of(plan, os.uname().machine))
+    limitations, words = (wording.found(prepared, features) if plan is decided else None) or wording.made(plan, features)
+    open_to = syscall.unconfined(own_network=plan.namespaces.net, setuid=features.setuid)
+    for text in (*decided.notices, *limitations, *([open_to] if open_to else [])):
+        warn(text)
     rundir.sweep(folder.rpartition("/runs/")[0], lambda left: recover(left, warn))
     with Undo() as undo, Account(decided, host.env, folder, undo, warn, kept=record) as account:
-        copies.make(plan.copies, progress)
+        if plan.copies:
+            from inner.launch import copies
+
+            copies.make(plan.copies, progress)
         if plan.private:
             undo.later(login.give_back, folder, warn)
             login.place(plan, folder)
@@ -81,7 +85,11 @@ def run(
             tracer.begin(decided, folder)
         scaffold.note(folder, plan.scaffolding)
         undo.later(scaffold.remove, folder)
-        reached = network.of(plan, profile, host, account.record, folder, undo)
+        reached: Network | None = None
+        if plan.network.mode == "allowlist" or plan.network.publish:
+            from inner.launch import network
+
+            reached = network.of(plan, profile, host, account.record, folder, undo)
         held: Held | None = None
 
         def started(pid: int) -> None:
@@ -102,7 +110,7 @@ def run(
 
         outcome = supervisor.run(
             features.path,
-            words,
+            (*words, *wording.variables(plan, host.env)),
             plan.command if tracer is None else tracer.command(plan.command),
             terminal=plan.terminal,
             timeout=plan.timeout,

@@ -12,6 +12,7 @@ import stat
 
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING, fields
+from inner.launch.rundir import write
 from inner.launch.syscall import open_path
 from inner.plan.model import Shadow
 
@@ -188,17 +189,6 @@ def read(path: str, most: int = MOST_BYTES) -> bytes:
         os.close(found)
     with open(fd, "rb", buffering=0) as file:
         return file.readall() if most >= MOST_BYTES else file.read(most) or b""
-
-
-def write(path: str, content: bytes) -> None:
-    """A new file."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(fd, view) :]
-    finally:
-        os.close(fd)
 
 
 def _copy(source: str, target: str) -> None:

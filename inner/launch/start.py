@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import NoReturn
 
-    from inner.bwrap import Word
     from inner.launch.pty import Terminal
+    from inner.words import Word
 else:
     import _signal
 

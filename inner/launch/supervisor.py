@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import signal as _signal
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from inner.bwrap import Word
     from inner.launch.outcome import Outcome
     from inner.launch.relay import Pump
+    from inner.words import Word
 else:
     import _signal
 

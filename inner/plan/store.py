@@ -11,7 +11,6 @@ import marshal
 import os
 
 from inner import __version__, kept
-from inner.agents.base import Login
 from inner.frozen import TYPE_CHECKING, fields, replace
 from inner.paths import cache_dir, covers
 from inner.plan import model
@@ -21,12 +20,15 @@ from inner.profile.expand import Expander
 from inner.snapshot import CONTENT, NAMES, Snapshot, absent, grouped, listed, look, times
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from inner.host import Host
     from inner.plan.model import Plan
     from inner.profile.model import Profile
     from inner.request import Request
 
-FORMAT = 2
+FORMAT = 3
 ENTRIES = 128
 # What a plan has nothing of but its command line, which is made anew. A field that is not named here is part of the key.
 APART = frozenset(("arg", "args_file", "dry_run", "json", "yes", "trace", "words"))
@@ -38,30 +40,51 @@ HARMLESS_PREFIXES = ("LC_", "XDG_", "INNER_")
 HARMLESS_SUFFIXES = ("_HOME", "_ROOT", "_PREFIX", "_INSTALL", "_ENV")  # where a toolchain lies
 SHORT = 6  # characters: a shorter value is found in any plan
 
-RECORDS = {
-    **compiled.RECORDS,
-    Login.__name__: Login,
-    **{name: record for name, record in vars(model).items() if isinstance(record, type) and hasattr(record, "__match_args__")},
-}
+
+class Records(dict[str, type]):
+    """The records a plan is made of, by name. Few plans hold a login, and what describes one is imported then."""
+
+    def __missing__(self, name: str) -> type:
+        from inner.agents.base import Login
+
+        return {Login.__name__: Login}[name]
+
+
+RECORDS = Records(
+    {
+        **compiled.RECORDS,
+        **{
+            name: record for name, record in vars(model).items() if isinstance(record, type) and hasattr(record, "__match_args__")
+        },
+    }
+)
 
 
 def planned(
-    profile: Profile, request: Request, host: Host, *, terminal: bool, args_file: bytes | None = None, run_dir: str = ""
-) -> Plan:
-    """`plan.build.build`, or what it said before."""
+    profile: Profile,
+    request: Request,
+    host: Host,
+    *,
+    terminal: bool,
+    args_file: bytes | None = None,
+    run_dir: str = "",
+    beside: Callable[[Plan], object] | None = None,
+) -> tuple[Plan, Any]:
+    """`plan.build.build`, or what it said before; and what `beside` made of the plan then, plain data that is kept with it: None
+    for a plan that is new."""
     if request.env or args_file is not None:
-        return _built(profile, request, host, terminal=terminal, args_file=args_file, run_dir=run_dir)
+        return _built(profile, request, host, terminal=terminal, args_file=args_file, run_dir=run_dir), None
     key = _key(profile, request, host, terminal)
     place = f"{cache_dir(host.env, host.home)}/plans/{kept.name(key)}"
-    known = _find(place, key, host, run_dir)
+    known, more = _find(place, key, host, run_dir)
     if known is not None:
-        return _with_command(known, profile, request, host)
+        return _with_command(known, profile, request, host), more
     import time
 
     began, snapshot = time.time_ns(), Snapshot(host)
     plan = _built(profile, request, snapshot, terminal=terminal, args_file=None, run_dir=run_dir)
-    _keep(place, key, snapshot, plan, request, run_dir, began)
-    return plan
+    _keep(place, key, snapshot, plan, request, run_dir, began, beside)
+    return plan, None
 
 
 def _built(profile: Profile, request: Request, host: Host, *, terminal: bool, args_file: bytes | None, run_dir: str) -> Plan:
@@ -83,34 +106,43 @@ def _key(profile: Profile, request: Request, host: Host, terminal: bool) -> tupl
     )
 
 
-def _find(place: str, key: tuple[object, ...], host: Host, run_dir: str) -> Plan | None:
+def _find(place: str, key: tuple[object, ...], host: Host, run_dir: str) -> tuple[Plan | None, Any]:
+    nothing = (None, None)
     try:
         known, variables, names, there, paths, folders, missing, old, data = kept.load(place)
         if known != key or (names is not None and names != tuple(sorted(host.env))):
-            return None
+            return nothing
         salt, values = variables
         if any(_digest(salt, host.env.get(name)) != value for name, value in values):
-            return None
+            return nothing
         if any((name in host.env) is not is_there for name, is_there in there):
-            return None
+            return nothing
         if any(look(path, what) != seen for path, what, seen in paths):
-            return None
+            return nothing
         if any(not listed(folder, was, seen) for folder, was, seen in folders):
-            return None
+            return nothing
         if not all(absent(folder, within) for folder, within in missing):
-            return None
+            return nothing
         if old:
-            if _beside(old) != _beside(run_dir):
-                return None
+            if _siblings(old) != _siblings(run_dir):
+                return nothing
             data = data.replace(_encoded(old), _encoded(run_dir))
-        plan: Plan = compiled.from_plain(marshal.loads(data), RECORDS)  # noqa: S302 - see kept.load
+        plain, more = marshal.loads(data)  # noqa: S302 - see kept.load
+        plan: Plan = compiled.from_plain(plain, RECORDS)
     except (TypeError, ValueError):  # nothing kept, or of another shape
-        return None
-    return plan
+        return nothing
+    return plan, more
 
 
 def _keep(
-    place: str, key: tuple[object, ...], snapshot: Snapshot, plan: Plan, request: Request, run_dir: str, began: int
+    place: str,
+    key: tuple[object, ...],
+    snapshot: Snapshot,
+    plan: Plan,
+    request: Request,
+    run_dir: str,
+    began: int,
+    beside: Callable[[Plan], object] | None,
 ) -> None:
     env, salt = snapshot.variables, int.from_bytes(os.urandom(8), "little", signed=True)
     values = tuple((name, _digest(salt, env.get(name))) for name in sorted(env.valued))
@@ -119,7 +151,8 @@ def _keep(
     paths = tuple((path, what, look(path, what)) for path, what in snapshot.asked.items() if not covers(own, path))
     if any(seen and what == CONTENT and max(seen[-1][2:]) > began - kept.SETTLED for _, what, seen in paths):  # type: ignore[index]
         return
-    data = marshal.dumps(compiled.to_plain(replace(plan, command=())))
+    bare = replace(plan, command=())
+    data = marshal.dumps((compiled.to_plain(bare), beside(bare) if beside is not None else None))  # type: ignore[arg-type]
     private = [value for name in env.valued if (value := env.get(name)) and not _harmless(name)]
     if any(len(text) >= SHORT and os.fsencode(text) in data for text in (*private, *request.words[1:], *request.arg)):
         return
@@ -142,7 +175,7 @@ def _digest(salt: int, value: str | None) -> bytes | None:
     return None if value is None else _imp.source_hash(salt, os.fsencode(value))
 
 
-def _beside(run_dir: str) -> tuple[str, int]:
+def _siblings(run_dir: str) -> tuple[str, int]:
     """What the folders of two runs have in common, so that the name of one can stand in the place of the other's."""
     parent, _, name = run_dir.rpartition("/")
     return parent, len(name)

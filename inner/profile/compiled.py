@@ -40,8 +40,11 @@ def from_plain(data: Any, records: Mapping[str, type] = RECORDS) -> Any:
     if isinstance(data, tuple):
         if not data or data[0] != _RECORD:
             return tuple([from_plain(item, records) for item in data])
-        record = records.get(data[1]) if len(data) > 1 else None
-        if record is None or len(data) - 2 != len(record.__match_args__):  # type: ignore[attr-defined]
+        try:
+            record = records[data[1]]
+        except (IndexError, KeyError, TypeError):
+            raise ValueError("not a record of this version") from None
+        if len(data) - 2 != len(record.__match_args__):  # type: ignore[attr-defined]
             raise ValueError("not a record of this version")
         return record(*[item if item.__class__ in _LEAVES else from_plain(item, records) for item in data[2:]])
     if isinstance(data, dict):

@@ -11,7 +11,6 @@ import sys
 import time
 
 from inner.frozen import TYPE_CHECKING
-from inner.records import secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,6 +90,8 @@ class Record:
         """It never came to run the command, or to its end."""
         if not self._over:
             self._over = True
+            from inner.records import secret
+
             message = secret.hidden(str(problem)) or type(problem).__name__
             self.write("ended", status=max(getattr(problem, "status", 0), 125), reason="failed", message=message)
 
@@ -151,6 +152,8 @@ def _plain(value: object) -> object:
 
 
 def _line(command: tuple[str, ...], env: Mapping[str, str]) -> list[str]:
+    from inner.records import secret
+
     kept, room = [], MOST_WORDS
     for word in secret.words(command, secret.values(env)):
         if len(word) > room:

@@ -111,15 +111,15 @@ def adopt(review: Review, comparison: Comparison, change: Change) -> Repository:
     gitdir = os.open(".git", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=where)
     try:
         made = own_config(f"/proc/self/fd/{gitdir}", "sha1")
-        shadow.write(f"{made}/config", b"[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tlogallrefupdates = true\n")
+        rundir.write(f"{made}/config", b"[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tlogallrefupdates = true\n")
         for name in ("objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags"):
             os.chmod(f"{made}/{name}", 0o755)  # noqa: S103 - as `git init` makes them
     finally:
         os.close(gitdir)
     os.mkdir(into, 0o700)
     os.mkdir(f"{into}/before", 0o700)
-    shadow.write(f"{into}/before/HEAD", b"ref: refs/heads/none\n")
-    shadow.write(f"{into}/before/packed-refs", b"")
+    rundir.write(f"{into}/before/HEAD", b"ref: refs/heads/none\n")
+    rundir.write(f"{into}/before/packed-refs", b"")
     os.rename(f"{comparison.kept.path}/{change.path}", f"{into}/shadow")
     one = Shadow(HostPath(top), HostPath(f"{top}/.git"), HostPath(f"{top}/.git"), HostPath(into))
     shadow.note(one, into, (), ())

@@ -19,7 +19,7 @@ from inner.review import kernel
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from inner.bwrap import Features
+    from inner.words import Features
 
 KNOWN = "overlay-works"  # in the folder of all reviews: kernel, device of the lower, device of the upper folder
 

@@ -14,9 +14,9 @@ from inner.review import overlay, record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inner.bwrap import Features
     from inner.plan.model import Mount, Plan
     from inner.review.changes import Change
+    from inner.words import Features
 
 
 def wanted(plan: Plan) -> list[Overlay]:

@@ -15,7 +15,7 @@ from inner import kept as keeping
 from inner.bwrap import Features
 from inner.errors import HostError
 from inner.host import Facts
-from inner.launch import features
+from inner.launch import features, refusal
 
 pytestmark = pytest.mark.box
 
@@ -300,12 +300,12 @@ WORKING = Features(REAL, (0, 8, 0), frozenset(("disable-userns",)))
 
 
 def test_a_host_that_can_has_no_problem(env):
-    assert features.namespace_problem(features.probe(env)) is None
+    assert refusal.namespace_problem(features.probe(env)) is None
 
 
 def test_where_no_user_namespace_is_allowed_the_kernel_setting_is_named(env):
     """For real: a user namespace in which max_user_namespaces is 0 (it counts per namespace, namespaces(7))."""
-    code = f"from inner.launch import features as f; p = f.namespace_problem(f.probe({env!r})); print(p.message, p.where, p.hint, sep='|')"
+    code = f"from inner.launch import features, refusal; p = refusal.namespace_problem(features.probe({env!r})); print(p.message, p.where, p.hint, sep='|')"
     run = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"'
     found = subprocess.run(
         ["unshare", "--user", "--map-root-user", "sh", "-c", run, "sh", sys.executable, "-c", code],
@@ -319,7 +319,7 @@ def test_where_no_user_namespace_is_allowed_the_kernel_setting_is_named(env):
 
 def test_where_the_root_cannot_be_mounted_anew_something_is_said(env):
     """For real: the same in a chroot, where the kernel allows no user namespace (EPERM, user_namespaces(7))."""
-    code = f"from inner.launch import features as f; p = f.namespace_problem(f.probe({env!r})); print(p.message, p.hint, sep='|')"
+    code = f"from inner.launch import features, refusal; p = refusal.namespace_problem(features.probe({env!r})); print(p.message, p.hint, sep='|')"
     run = 'mkdir -p "$0/r" && mount --rbind / "$0/r" && exec chroot "$0/r" "$@"'
     found = subprocess.run(
         ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", run, env["HOME"], sys.executable, "-c", code],
@@ -330,7 +330,7 @@ def test_where_the_root_cannot_be_mounted_anew_something_is_said(env):
     assert hint
 
 
-SYSCTL, MOST, APPARMOR = features.SYSCTL, features.MOST, features.APPARMOR
+SYSCTL, MOST, APPARMOR = refusal.SYSCTL, refusal.MOST, refusal.APPARMOR
 ZERO, ONE = ("file", b"0\n"), ("file", b"1\n")
 
 
@@ -345,10 +345,10 @@ ZERO, ONE = ("file", b"0\n"), ("file", b"1\n")
         ),
         ({SYSCTL: ONE, MOST: ZERO}, {"userns": errno.ENOSPC}, "allows no user namespaces", "user.max_user_namespaces"),
         ({MOST: ("file", b"100\n")}, {"userns": errno.ENOSPC}, "are in use", "user.max_user_namespaces"),
-        ({features.MOST.replace("user_", "net_"): ZERO}, {}, "allows no network namespaces", "user.max_net_namespaces"),
+        ({refusal.MOST.replace("user_", "net_"): ZERO}, {}, "allows no network namespaces", "user.max_net_namespaces"),
         ({}, {"userns": errno.EINVAL}, "built without", "CONFIG_USER_NS"),
         ({APPARMOR: ONE}, {}, "AppArmor", "apt-get install apparmor-profiles && sudo ln -s"),
-        ({APPARMOR: ONE, features.PROFILE: "file"}, {}, "AppArmor", "`sudo ln -s"),
+        ({APPARMOR: ONE, refusal.PROFILE: "file"}, {}, "AppArmor", "`sudo ln -s"),
         ({APPARMOR: ZERO}, {}, "does not let bubblewrap", "--unshare-user"),
         ({"/.dockerenv": "file"}, {"userns": errno.EPERM}, "container does not let", "seccomp=unconfined"),
         ({"/run/.containerenv": "file"}, {"bare": True}, "hides parts of /proc", "unmask=ALL"),
@@ -358,7 +358,7 @@ ZERO, ONE = ("file", b"0\n"), ("file", b"1\n")
 )
 def test_reasons_are_told_apart(tree, tried, message, hint):
     tried = {"userns": 0, "bare": False, "without_strict": False, **tried}
-    problem = features.diagnosis(Facts(tree, env={}), WORKING, shown="bwrap --unshare-user -- true", **tried)
+    problem = refusal.diagnosis(Facts(tree, env={}), WORKING, shown="bwrap --unshare-user -- true", **tried)
     assert message in problem.message
     assert hint in problem.hint
     assert problem.status == 4
@@ -366,6 +366,6 @@ def test_reasons_are_told_apart(tree, tried, message, hint):
 
 def test_a_set_uid_one_is_told_apart():
     broken = Features(REAL, (0, 8, 0), frozenset(), setuid=True)
-    problem = features.diagnosis(Facts({}, env={}), broken, userns=0, bare=False, without_strict=False, shown="")
+    problem = refusal.diagnosis(Facts({}, env={}), broken, userns=0, bare=False, without_strict=False, shown="")
     assert "set-uid" in problem.message
     assert "chmod u-s /usr/bin/bwrap" in problem.hint

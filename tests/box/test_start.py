@@ -105,7 +105,7 @@ def planned(project, env, profile=TEST, *, run_dir="/state/runs/1", **request):
     found = []
     real, store._built = store._built, lambda *given, **more: found.append(1) or real(*given, **more)
     try:
-        plan = store.planned(profile, words, host, terminal=False, run_dir=run_dir)
+        plan = store.planned(profile, words, host, terminal=False, run_dir=run_dir)[0]
     finally:
         store._built = real
     return plan, build(profile, words, host, terminal=False, run_dir=run_dir), not found

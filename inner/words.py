@@ -1,0 +1,121 @@
+"""Words for one bubblewrap, as far as they do not depend on what a plan means (that is `inner.bwrap`): placeholders for descriptors
+that the launcher fills in, and the variables of the box.
+
+A plan's other words are the same in every run of it, so they are kept beside it (`packed`, `unpacked`).
+"""
+
+from __future__ import annotations
+
+import os
+
+from inner.errors import ConfigError
+from inner.frozen import TYPE_CHECKING, frozen
+from inner.paths import HostPath
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import TypeAlias
+
+    from inner.plan.model import Variable
+
+OLDEST = (0, 5, 0)  # --perms and --clearenv
+
+# Descriptors the launcher may have, and what tells bubblewrap about them (bwrap(1)).
+GIVEN = {"status": "--json-status-fd", "info": "--info-fd", "block": "--block-fd", "sync": "--sync-fd"}
+
+
+@frozen
+class Features:
+    """One bubblewrap: where it is, its version, the flags that its `--help` names, and whether it is set-uid root."""
+
+    path: HostPath
+    version: tuple[int, ...]
+    flags: frozenset[str]
+    setuid: bool = False
+
+    def has(self, flag: str) -> bool:
+        """Whether this bubblewrap knows `--flag`, and lets us use it. As set-uid root 0.8.0 refuses `--size` and overlays; for
+        `--disable-userns` it may not write what the box's root could (/proc/sys/user/max_user_namespaces).
+        """
+        return flag in self.flags and not (self.setuid and (flag in ("size", "disable-userns") or "overlay" in flag))
+
+
+@frozen
+class Content:
+    """The number of a descriptor from which `data` can be read."""
+
+    data: bytes
+
+
+@frozen
+class Opened:
+    """The number of an O_PATH descriptor for `path`, opened without following symlinks."""
+
+    path: HostPath
+
+
+@frozen
+class Given:
+    """The number of a descriptor that the launcher has under this name, one of `GIVEN`."""
+
+    name: str
+
+
+if TYPE_CHECKING:
+    Word: TypeAlias = str | bytes | Content | Opened | Given  # bytes: words as `--args` reads them, each with its NUL byte
+
+
+def checked(operation: tuple[Word, ...]) -> tuple[Word, ...]:
+    """Raises ConfigError for what would be two words."""
+    for word in operation:
+        text = word.path if isinstance(word, Opened) else word
+        if isinstance(text, str) and "\0" in text:
+            raise ConfigError("a path or a variable of the box holds a NUL byte")
+    return operation
+
+
+def environment(variables: Iterable[Variable], env: Mapping[str, str]) -> Iterator[tuple[Word, ...]]:
+    """The variables of the box; those that a plan only names have the value they have in `env`."""
+    for variable in variables:
+        value = env.get(named(variable)) if variable.value is None else variable.value
+        if value is not None:
+            yield checked(("--setenv", named(variable), value))
+
+
+def named(variable: Variable) -> str:
+    """The variable's name; ConfigError when setenv(3) would refuse it."""
+    if not variable.name or "=" in variable.name:
+        raise ConfigError(f"`{variable.name}` cannot be the name of a variable", where=str(variable.origin))
+    return variable.name
+
+
+# --- kept ---------------------------------------------------------------------------------------------------------------
+
+
+def packed(operations: Iterable[tuple[Word, ...]]) -> tuple[bytes | tuple[bytes] | str, ...]:
+    """Words as plain data, in few pieces: text, in a tuple the contents of a descriptor, as a string the path behind one."""
+    found: list[bytes | tuple[bytes] | str] = []
+    text: list[bytes] = []
+    for operation in operations:
+        for word in operation:
+            if isinstance(word, str):
+                text += (os.fsencode(word), b"\0")
+                continue
+            found.append(b"".join(text))
+            text.clear()
+            found.append((word.data,) if isinstance(word, Content) else word.path if isinstance(word, Opened) else _never(word))
+    return (*found, b"".join(text))
+
+
+def _never(word: Word) -> str:
+    raise TypeError(f"not the same in every run: {word!r}")
+
+
+def unpacked(pieces: tuple[bytes | tuple[bytes] | str, ...]) -> tuple[Word, ...]:
+    """The way back. ValueError when these are no words."""
+    return tuple(
+        [
+            piece if isinstance(piece, bytes) else Content(*piece) if isinstance(piece, tuple) else Opened(HostPath(piece))
+            for piece in pieces
+        ]
+    )
