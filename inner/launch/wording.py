@@ -50,6 +50,7 @@ def made(plan: Plan, features: Features) -> tuple[tuple[str, ...], tuple[Word, .
 
 
 def variables(plan: Plan, env: Mapping[str, str]) -> tuple[Word, ...]:
+    """Those that are not kept: the variables of the box."""
     return tuple(word for operation in environment(plan.env, env) for word in operation)
 
 
