@@ -27,7 +27,7 @@ def load(path: str, most: int = MOST) -> Any:
 
 
 def read(path: str, most: int = MOST) -> bytes:
-    """The bytes kept at `path`, at most so many; none when not only we could have written them."""
+    """The bytes kept at `path`, at most so many; none at all when others could have written them."""
     try:
         if not private(os.lstat(path.rpartition("/")[0])):
             return b""
