@@ -168,7 +168,13 @@ class _Look(Walk):
         for name in names:
             folder, _, last = name.rpartition("/")
             try:
-                at = _folder(top, folder)
+                os.lstat(name, dir_fd=top)
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # most are not, through whatever links
+            except OSError:
+                pass  # in a folder that was shut, maybe
+            try:
+                at = self.reach(top, folder)
             except OSError:
                 self._link(top, name, why)
                 continue
@@ -182,14 +188,14 @@ class _Look(Walk):
 
     def _link(self, top: int, name: str, why: str) -> None:
         """A name whose folder is reached through a link: none was on the way at the start, or the run would have been refused."""
-        try:
-            os.stat(name, dir_fd=top)
-        except OSError:
-            return
         parts = name.split("/")
         for depth in range(len(parts) - 1):
             above = "/".join(parts[:depth])
-            at = _folder(top, above)
+            try:
+                os.stat(name, dir_fd=top)
+                at = self.reach(top, above)
+            except OSError:
+                return
             try:
                 if stat.S_ISLNK(os.lstat(parts[depth], dir_fd=at).st_mode):
                     self._hold(at, parts[depth], f"{above}/" if above else "", why)
@@ -356,18 +362,6 @@ def _newer(path: str, since: int, top: int | None = None) -> bool:
         return os.lstat(path, dir_fd=top).st_ctime_ns >= since
     except OSError:
         return True
-
-
-def _folder(top: int, path: str) -> int:
-    """A folder below `top` through no links."""
-    fd = os.dup(top)
-    for part in path.split("/") if path else ():
-        try:
-            deeper = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
-        finally:
-            os.close(fd)
-        fd = deeper
-    return fd
 
 
 def _of_a_work_tree(fd: int) -> bool:

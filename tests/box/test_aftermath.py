@@ -120,6 +120,15 @@ def test_links_are_not_followed(tmp_path, began):
     assert {path for path, _ in result.links} == {"l", ".config.held-by-inner"}
 
 
+def test_what_steers_programs_is_found_in_a_folder_that_was_shut(tmp_path, began):
+    (tmp_path / ".config").mkdir()
+    (tmp_path / ".config/inner.toml").write_text("mine")
+    (tmp_path / ".config").chmod(0)
+    assert [where for where, _ in found(tmp_path, began, late=(".config/inner.toml",)).held] == [
+        ".config/inner.toml.held-by-inner"
+    ]
+
+
 def test_a_link_to_a_folder_without_the_name_stays_in_effect(tmp_path, began):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / ".config").symlink_to("elsewhere")
