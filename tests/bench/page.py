@@ -26,9 +26,12 @@ def check(rows: list[Row]) -> list[str]:
     """What has become worse than it was in the last entry that has it."""
     found = []
     for row in rows:
-        last = next((past["ratios"][row["name"]] for past in reversed(history()) if row["name"] in past["ratios"]), None)  # type: ignore[index,operator]
-        if last and "ratio" in row and float(row["ratio"]) > WORSE * last:  # type: ignore[arg-type]
-            found.append(f"{row['name']}: {row['ratio']} times the base, {last} before")
+        kind, unit = ("ratios", "times the base") if "ratio" in row else ("memory", "MB")
+        now = float(row.get("ratio", row.get("pss", 0)))  # type: ignore[arg-type]
+        pasts = [past.get(kind, {}) for past in reversed(history())]
+        last = next((float(past[row["name"]]) for past in pasts if row["name"] in past), 0.0)  # type: ignore[index,operator]
+        if last and now > WORSE * last:
+            found.append(f"{row['name']}: {now} {unit}, {last} before")
     return found
 
 
@@ -37,13 +40,13 @@ def write(rows: list[Row]) -> None:
     text = PAGE.read_text()
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n\n{machine()}\n\n{table(rows)}\n\n{END}{after}")
-    PLOT.write_text(plot([row for row in rows if "ratio" in row]))
+    PAGE.write_text(f"{before}{BEGIN}\n\n{machine()}\n\n{tables(rows)}\n\n{END}{after}")
+    PLOT.write_text(plot([row for row in rows if "ratio" in row and row.get("base") == "raw"]))
     entry = {
         "date": time.strftime("%Y-%m-%d"),
         "machine": machine(),
         "ratios": {str(row["name"]): row["ratio"] for row in rows if "ratio" in row},
-        "memory": {str(row["name"]): row["text"] for row in rows if "rss" in row},
+        "memory": {str(row["name"]): row["pss"] for row in rows if "pss" in row},
     }
     HISTORY.write_text(json.dumps([*history(), entry][-KEPT:], indent=1) + "\n")
 
@@ -55,13 +58,25 @@ def machine() -> str:
     return f"{cores} cores, {platform.machine()}, Linux {platform.release().split('-')[0]}, bubblewrap {version}"
 
 
-def table(rows: list[Row]) -> str:
-    """Markdown."""
-    lines = ["| what | ms | times bubblewrap alone |", "|---|---:|---:|"]
-    for row in rows:
-        name = "bubblewrap alone, 40 mounts" if row["name"] == "raw" else row["name"]
-        lines.append(f"| {name} | {row['ms']:.1f} | {row['ratio']:.2f} |" if "ratio" in row else f"| {name} | {row['text']} | |")
-    return "\n".join(lines)
+def tables(rows: list[Row]) -> str:
+    """Markdown: one for each base, and one of memory."""
+    parts = []
+    for base, title in (("raw", "times bubblewrap alone"), ("loopback", "times loopback")):
+        found = [row for row in rows if "ratio" in row and row.get("base") == base]
+        lines = [f"| what | ms | {title} | aim |", "|---|---:|---:|---:|"]
+        for row in found:
+            name = "bubblewrap alone, 40 mounts" if row["name"] == "raw" else row["name"]
+            aim = f" {row['aim']:g}" if row.get("aim") else ""
+            lines.append(f"| {name} | {milliseconds(float(row['ms']))} | {row['ratio']:.2f} |{aim} |")  # type: ignore[arg-type]
+        parts += ["\n".join(lines)] if found else []
+    if found := [row for row in rows if "text" in row]:
+        parts.append("\n".join(["| what | |", "|---|---|", *(f"| {row['name']} | {row['text']} |" for row in found)]))
+    return "\n\n".join(parts)
+
+
+def milliseconds(value: float) -> str:
+    """Three digits at least of what is less than one."""
+    return f"{value:.1f}" if value >= 1 else f"{value:.3f}"
 
 
 def plot(rows: list[Row]) -> str:

@@ -24,6 +24,7 @@ class Case:
     base: str = "raw"
     before: Callable[[], object] | None = None
     at_once: int = 1
+    aim: float = 0.0  # the ratio that the design wants, 0 for none
     times: list[float] = field(default_factory=list)
     ratios: list[float] = field(default_factory=list)
 
@@ -67,6 +68,21 @@ class Runner:
             os.execvpe(argv[0], list(argv), self.env)
         finally:
             os._exit(127)
+
+    def output(self, argv: Sequence[str], cwd: str) -> str:
+        """What a command prints. RuntimeError when it fails."""
+        reader, writer = os.pipe()
+        pid = self.fork(argv, cwd, writer)
+        os.close(writer)
+        with open(reader) as said:
+            text = said.read()
+        if status := os.waitpid(pid, 0)[1]:
+            raise RuntimeError(f"{' '.join(argv)[:300]} in {cwd}: status {status}: {text}")
+        return text
+
+    def status(self, argv: Sequence[str], cwd: str) -> int:
+        """The exit status of a command."""
+        return os.waitstatus_to_exitcode(os.waitpid(self.fork(argv, cwd), 0)[1])
 
     def once(self, case: Case) -> float:
         """Seconds of one run. RuntimeError when it fails: a command that does nothing is fast."""

