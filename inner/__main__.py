@@ -43,7 +43,9 @@ def main() -> None:
     if (
         not (bundled and bundled.kept) and not {"typer", "inner.plan.build"} & sys.modules.keys()
     ):  # the modules of a usual start, and no others
-        bundle.make(os.environ)
+        from inner.guard import guard
+
+        guard(lambda: bundle.make(os.environ))  # Ctrl-C is too late to say anything
     os._exit(status)  # everything is written, and taking the interpreter apart takes a tenth of a start
 
 

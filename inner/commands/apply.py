@@ -14,6 +14,7 @@ from inner.errors import UsageError
 from inner.frozen import TYPE_CHECKING, replace
 from inner.guard import guard
 from inner.paths import covers
+from inner.progress import Busy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +56,9 @@ def main(words: Sequence[str], *, dry_run: bool, yes: bool, ways: Sequence[str])
     lock = record.lock(review, "applied")
     try:
         commits = [one for one in repositories(review) if touches(one.top, paths)]
-        with changed(review, paths, os.getcwd()) as found:
+        with Busy(ui.note, "looking at what is changed"):
+            found = changed(review, paths, os.getcwd())
+        with found:
             if paths and not found.changes and not commits:
                 raise nothing(paths)
             _show(found, commits)
@@ -64,16 +67,17 @@ def main(words: Sequence[str], *, dry_run: bool, yes: bool, ways: Sequence[str])
             if (found.changes or commits) and not yes and not _asked(found, ways):
                 ui.note("nothing was changed")
                 return 1
-        settle(review)  # of a run that was killed
-        if not os.path.lexists(f"{review.folder}/review"):
-            ui.note("there was nothing to apply")
-            return 0
-        _recover(review)
-        with changed(review, paths, os.getcwd()) as found:  # as it is now: the question may have taken its time
-            left = _apply(review, found, ways)
-        for one in commits:
-            _take_over(review, one)
-        return _finish(review, left)
+        with Busy(ui.note, "applying"):
+            settle(review)  # of a run that was killed
+            if not os.path.lexists(f"{review.folder}/review"):
+                ui.note("there was nothing to apply")
+                return 0
+            _recover(review)
+            with changed(review, paths, os.getcwd()) as found:  # as it is now: the question may have taken its time
+                left = _apply(review, found, ways)
+            for one in commits:
+                _take_over(review, one)
+            return _finish(review, left)
     finally:
         os.close(lock)
 

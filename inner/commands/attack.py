@@ -56,9 +56,11 @@ def attacks(name: str, workdir: str, settings: Settings, features: Features, hos
 
 def attacked(name: str, workdir: str, settings: Settings, features: Features, host: RealHost) -> tuple[Report, str]:
     """Lay out, attack, judge; and the folder it was done in."""
+    from inner import ui
     from inner.commands.verify import subject_of
     from inner.launch import inquiry, rundir
     from inner.launch.canaries import canaries, variables
+    from inner.progress import Busy
 
     before, _ = subject_of(name, workdir, settings, host)
     state = str(rundir.name(_state(host))).rpartition("/runs/")[0]
@@ -69,10 +71,11 @@ def attacked(name: str, workdir: str, settings: Settings, features: Features, ho
             # the plan is made again: the host now has a secret more in its environment
             host = RealHost({**host.env, **variables(laid.facts)}, str(host.cwd))
             subject, folder = subject_of(name, workdir, settings, host, before.profile)
-            answers = inquiry.ask(
-                subject.plan, subject.profile, features, host, table=subject.table, folder=folder, modules=inquiry.ATTACK,
-                data=laid.facts, warn=_warn,
-            )  # fmt: skip
+            with Busy(ui.note, "trying to break out of the box"):
+                answers = inquiry.ask(
+                    subject.plan, subject.profile, features, host, table=subject.table, folder=folder, modules=inquiry.ATTACK,
+                    data=laid.facts, warn=_warn,
+                )  # fmt: skip
             outcomes = judge(subject, answers if isinstance(answers, dict) else {}, laid.saw)
     finally:
         rundir.remove(place)

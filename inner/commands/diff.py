@@ -9,6 +9,7 @@ import typer
 from inner import ui
 from inner.frozen import TYPE_CHECKING, replace
 from inner.guard import guard
+from inner.progress import Busy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,9 @@ def main(words: Sequence[str], *, stat: bool, all_: bool, as_json: bool) -> int:
     review, paths = record.choose(state(), words, os.getcwd())
     commits = [one for one in repositories(review) if touches(one.top, paths)]
     live = record.busy(review)
-    with changed(review, paths, os.getcwd(), live=live) as found:
+    with Busy(ui.note, "looking at what is changed"):
+        found = changed(review, paths, os.getcwd(), live=live)
+    with found:
         if as_json:
             changes = [_plain(change, found.of(change)) for change in found.changes]
             ui.json("review", {"id": review.id, "project": review.project, "changes": changes, "repositories": commits})

@@ -11,6 +11,7 @@ from inner import ui
 from inner.errors import UsageError
 from inner.frozen import TYPE_CHECKING
 from inner.guard import guard
+from inner.progress import Busy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +68,8 @@ def main(words: Sequence[str], *, all_: bool, yes: bool) -> int:
             ui.warning(problem.message)
             status = 1
             continue
-        rundir.remove(review.folder)
+        with Busy(ui.note, f"removing review {review.id}"):
+            rundir.remove(review.folder)
         os.close(lock)
         if os.path.lexists(review.folder):
             ui.warning(f"`{review.folder}` could not be removed whole")

@@ -158,18 +158,20 @@ def clean(older: float | None, *, everything: bool, dry_run: bool) -> int:
     from inner import ui
     from inner.errors import UsageError
     from inner.launch import rundir
+    from inner.progress import Busy
 
     if older is None and not everything:
         raise UsageError("which records?", hint="`inner log clean --older-than 30`, or `--all`")
     before = time.time() - (older or 0) * DAY if not everything else float("inf")
     gone = 0
-    for run in _runs():
-        if run.state in ("starting", "running") or run.began >= before:
-            continue
-        gone += 1
-        if dry_run:
-            ui.out(run.id)
-        else:
-            rundir.remove(run.folder)
+    with Busy(ui.note, "removing records"):
+        for run in _runs():
+            if run.state in ("starting", "running") or run.began >= before:
+                continue
+            gone += 1
+            if dry_run:
+                ui.out(run.id)
+            else:
+                rundir.remove(run.folder)
     ui.note(f"{gone} record{'' if gone == 1 else 's'} {'would be' if dry_run else ''} removed".replace("  ", " "))
     return 0

@@ -41,13 +41,16 @@ def documents(request: Request, settings: Settings, host: Host) -> tuple[Documen
 
 def fetched(url: str, sha256: str, host: Host, *, trusted: bool) -> tuple[Document, bool]:
     """The document, and whether its digest was named beforehand. ConfigError when another one was."""
+    from inner import ui
     from inner.config.document import parse
     from inner.profile.remote import fetch
+    from inner.progress import Busy
 
     wanted = sha256.lower()
     if wanted and (len(wanted) != DIGEST or not set(wanted) <= set("0123456789abcdef")):
         raise UsageError("this is not a SHA-256", hint=f"{DIGEST} hexadecimal digits, as `sha256sum FILE` prints them")
-    download: Download = fetch(url, env=host.env)
+    with Busy(ui.note, f"fetching `{url}`"):
+        download: Download = fetch(url, env=host.env)
     if wanted and wanted != download.sha256:
         raise ConfigError(f"the file is not the one that was asked for: its sha256 is {download.sha256}", where=url)
     if download.content.lstrip()[:1] == b"<":

@@ -37,6 +37,7 @@ def main(*, state: bool, dry_run: bool, yes: bool) -> int:
     from inner.commands.dry_run import short
     from inner.host import RealHost
     from inner.paths import cache_dir, state_dir
+    from inner.progress import Busy
 
     host = RealHost(dict(os.environ))
     folders = [str(cache_dir(host.env, host.home))]
@@ -51,7 +52,8 @@ def main(*, state: bool, dry_run: bool, yes: bool) -> int:
         info = os.lstat(folder)
         if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.geteuid():
             raise HostError("this is not a folder of yours", where=folder, hint=f"`ls -ld {folder}`")
-        files, size = _measure(folder)
+        with Busy(ui.note, f"looking through `{short(folder, host)}`"):
+            files, size = _measure(folder)
         ui.out(f"{short(folder, host)}  {files} files, {size / 1e6:.1f} MB")
     if dry_run:
         return 0
@@ -63,7 +65,8 @@ def main(*, state: bool, dry_run: bool, yes: bool) -> int:
             ui.note("nothing was removed")
             return 1
     for folder in found:
-        _remove(folder)
+        with Busy(ui.note, f"removing `{short(folder, host)}`"):
+            _remove(folder)
     ui.note(f"removed: {', '.join(f'`{short(folder, host)}`' for folder in found)}")
     return 0
 

@@ -51,7 +51,7 @@ def living() -> list[Run]:
     from inner.launch import rundir, session
     from inner.records import read
 
-    rundir.sweep(state(), lambda folder: session.recover(folder, ui.warning))
+    rundir.sweep(state(), lambda folder: session.recover(folder, ui.warning, ui.note))
     try:
         names = sorted(os.listdir(f"{state()}/live"), reverse=True)
     except OSError:

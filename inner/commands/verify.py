@@ -131,12 +131,14 @@ def examine(subject: Subject, folder: str, features: Features) -> Report:
     from inner import ui
     from inner.checks import conformant, judge, questions
     from inner.launch.inquiry import ask
+    from inner.progress import Busy
 
     held: dict[str, object] = {}
-    answers = ask(
-        subject.plan, subject.profile, features, subject.host, table=subject.table, folder=folder, modules=("probe",),
-        data=questions(subject), warn=ui.warning, limited=held.update,
-    )  # fmt: skip
+    with Busy(ui.note, f"asking the box of profile {subject.profile.name}"):
+        answers = ask(
+            subject.plan, subject.profile, features, subject.host, table=subject.table, folder=folder, modules=("probe",),
+            data=questions(subject), warn=ui.warning, limited=held.update,
+        )  # fmt: skip
     subject = replace(subject, held=held)
     findings = judge(subject, answers if isinstance(answers, list) else [])
     return Report(subject.profile.name, conformant(findings), findings)

@@ -11,7 +11,8 @@ import stat
 
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING
-from inner.progress import Progress
+from inner.launch import rundir
+from inner.progress import Busy, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,6 +31,13 @@ def make(copies: Iterable[Copy], say: Callable[[str], None] | None = None) -> No
                 where=str(problem.filename or copy.into),
                 hint="is there room for a copy? `df -h` tells",
             ) from None
+
+
+def remove(copies: Iterable[Copy], say: Callable[[str], None] | None = None) -> None:
+    """Take away what `make` made, whole or not."""
+    for copy in copies:
+        with Busy(say, f"removing the copy of `{copy.src}`"):
+            rundir.remove(copy.into)
 
 
 def copying(src: str, say: Callable[[str], None] | None) -> Progress:

@@ -60,7 +60,14 @@ class Git:
         line = [self.program, *settings, f"--git-dir={self.gitdir}", *words]
         try:
             done = subprocess.run(
-                line, input=stdin, capture_output=True, env={**self.env, **(more or {})}, cwd="/", timeout=PATIENCE, check=False
+                line,
+                input=stdin,
+                capture_output=True,
+                env={**self.env, **(more or {})},
+                cwd="/",
+                timeout=PATIENCE,
+                check=False,
+                process_group=0,  # Ctrl-C is not for it: half of the commits are none
             )
         except (OSError, subprocess.SubprocessError) as problem:
             return -1, b"", str(problem)

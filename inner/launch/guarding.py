@@ -79,6 +79,7 @@ class Guarding:
                 set_apart(self.folder)
             elif began:
                 self._look(began)
+                _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # not even for a git that is about to be started
                 self._bring()
         finally:
             if self.hold is not None:
@@ -109,11 +110,14 @@ class Guarding:
             self.warn(line)
 
     def _bring(self) -> None:
+        from inner.progress import Busy
+
         run = self.folder.rpartition("/")[2]
-        self.brought = tuple(_brought(self.folder, run, self.warn))
+        with Busy(self.progress, "taking over what was committed in the box"):
+            self.brought = tuple(_brought(self.folder, run, self.warn))
 
 
-def recover(folder: str, warn: Callable[[str], None]) -> None:
+def recover(folder: str, warn: Callable[[str], None], progress: Callable[[str], None] | None = None) -> None:
     """For a run that was killed, before its folder is removed."""
     try:
         with open(f"{folder}/{NOTE}", "rb") as file:
@@ -122,7 +126,9 @@ def recover(folder: str, warn: Callable[[str], None]) -> None:
         began = 0
     placeholders.recover(folder)  # first: what is ours is nothing that the box changed
     if began:
-        guarding = Guarding(Guard(HostPath(project), late=late, repositories=repositories, apart=apart), folder, warn)
+        guarding = Guarding(
+            Guard(HostPath(project), late=late, repositories=repositories, apart=apart), folder, warn, progress=progress
+        )
         guarding.began = began
         guarding.end()
 

@@ -61,11 +61,12 @@ def run(
     open_to = syscall.unconfined(own_network=plan.namespaces.net, setuid=features.setuid)
     for text in (*decided.notices, *limitations, *([open_to] if open_to else [])):
         warn(text)
-    rundir.sweep(folder.rpartition("/runs/")[0], lambda left: recover(left, warn))
+    rundir.sweep(folder.rpartition("/runs/")[0], lambda left: recover(left, warn, progress))
     with Undo() as undo, Account(decided, host.env, folder, undo, warn, kept=record) as account:
         if plan.copies:
             from inner.launch import copies
 
+            undo.later(copies.remove, plan.copies, progress)
             copies.make(plan.copies, progress)
         if plan.private:
             undo.later(login.give_back, folder, warn)
@@ -136,7 +137,7 @@ def run(
         return outcome
 
 
-def recover(folder: str, warn: Callable[[str], None]) -> None:
+def recover(folder: str, warn: Callable[[str], None], progress: Callable[[str], None] | None = None) -> None:
     """Undo on the host what the run of `folder` would have undone itself."""
     box = write.box(folder)
     if box is not None:
@@ -151,4 +152,4 @@ def recover(folder: str, warn: Callable[[str], None]) -> None:
         from inner.launch import login
 
         login.give_back(folder)
-    guarding.recover(folder, warn)
+    guarding.recover(folder, warn, progress)

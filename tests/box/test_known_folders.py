@@ -222,11 +222,15 @@ def test_ctrl_c_after_the_command_loses_no_commits(tmp_path):
     for number in range(5):
         line = f"echo {number} > a; git commit -qam {number}; echo now"
         process = subprocess.Popen(
-            [*INNER, "run", "--", "sh", "-c", line], cwd=project, env={**machine.env, **GIT_ENV}, stdout=subprocess.PIPE
+            [*INNER, "run", "--", "sh", "-c", line],
+            cwd=project,
+            env={**machine.env, **GIT_ENV},
+            stdout=subprocess.PIPE,
+            start_new_session=True,
         )
         assert process.stdout.readline() == b"now\n"
         while process.poll() is None:
-            process.send_signal(signal.SIGINT)
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does, which means git, too
             time.sleep(0.001)
         assert machine.sh("git log -1 --format=%s", project) == f"{number}\n"
 
