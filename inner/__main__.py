@@ -9,6 +9,12 @@ import sys
 sys.path[:] = [place for place in sys.path if place.startswith("/")]  # nothing is imported from where inner is started
 
 
+def _application() -> None:
+    from inner.cli import application
+
+    application()
+
+
 def main() -> None:
     """Run the command line in `sys.argv` and exit with its status."""
     from inner import bundle
@@ -33,10 +39,9 @@ def main() -> None:
         argv = list(usual(argv, os.environ))
     request = front.read(argv)
     if request is None:
-        from inner.cli import application
+        from inner.guard import guard
 
-        application()
-        return
+        sys.exit(guard(_application))
     from inner.commands.run import main as run
 
     status = run(request)

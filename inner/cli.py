@@ -6,6 +6,7 @@ Each command is a file of `inner.commands` with `add(app)`, which imports what i
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 os.environ.setdefault("TYPER_USE_RICH", "0")  # help in plain text: half the time, and readable without colour
@@ -103,6 +104,8 @@ def _dispatch(argv: list[str]) -> int:
     from inner.commands.alias import expanded
 
     argv = expanded(argv, known=command_names())
+    if argv[:1] == ["help"]:  # as other programs have it
+        argv = [*argv[1:], "--help"]
     return guard(lambda: _typer(argv), before_start=125 if argv[:1] == ["run"] else 0)
 
 
@@ -111,6 +114,10 @@ def command_names() -> frozenset[str]:
     from typer.main import get_group
 
     return frozenset(get_group(build()).commands)
+
+
+_NAMED = re.compile(r"(?:(?<= )|^)'([^'`]*)'(?=[ :,]|$)")  # what click puts in quotes can be typed
+_NUMBERS = ((r"a valid int(eger)?( range)?$", "a whole number"), (r"a valid float( range)?$", "a number"))
 
 
 def _typer(argv: list[str]) -> int:
@@ -130,7 +137,9 @@ def _typer(argv: list[str]) -> int:
         path = context.command_path if context is not None else "inner"
         if path == "inner" and argv[:1] == ["run"]:  # an option without its value has no context
             path = "inner run"
-        text, close = message().rstrip("."), ""
+        text, close = _NAMED.sub(r"`\1`", message().rstrip(".")), ""
+        for pattern, plain in _NUMBERS:
+            text = re.sub(pattern, plain, text)
         if type(problem).__name__ == "NoSuchOption":
             from inner.config.faults import did_you_mean
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from inner.errors import InnerError
+from inner.errors import HostError, InnerError
 from inner.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,14 +41,29 @@ def guard(work: Callable[[], int | None], *, before_start: int = 0) -> int:
         ui.err("error: the input is nested too deeply")
         return before_start or 3
     except Exception as surprise:  # noqa: BLE001 - the last resort: a report instead of a traceback
-        if isinstance(surprise, OSError) and surprise.errno in SCARCE:
+        known = _known(surprise)
+        if known is not None:
             from inner import ui
-            from inner.errors import HostError
 
-            what, remedy = SCARCE[surprise.errno]
-            ui.error(HostError(what, hint=remedy, where=str(surprise.filename or "")))
-            return max(HostError.status, before_start)
+            ui.error(known)
+            return max(known.status, before_start)
         return _report(surprise) if not before_start else max(_report(surprise), before_start)
+
+
+def _known(surprise: Exception) -> HostError | None:
+    """What can happen to any step on any machine, and is no mistake of inner's."""
+    if isinstance(surprise, OSError) and surprise.errno in SCARCE:
+        what, remedy = SCARCE[surprise.errno]
+        return HostError(what, hint=remedy, where=str(surprise.filename or ""))
+    if isinstance(surprise, FileNotFoundError):
+        try:
+            os.getcwd()
+        except FileNotFoundError:
+            return HostError("the folder you are in does not exist any more", hint="`cd` into one that does")
+    if isinstance(surprise, ModuleNotFoundError) and surprise.name and not surprise.name.startswith("inner"):
+        hint = "`sh packaging/install.sh` in inner's own folder gives it a Python that has all of it"
+        return HostError(f"this Python has no `{surprise.name}`, which inner needs", hint=hint, where=sys.executable)
+    return None
 
 
 def _report(surprise: BaseException) -> int:

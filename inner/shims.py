@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 BLOCKED = 126  # "found and cannot be executed", as a shell says it (POSIX, XCU 2.8.2)
 ABSENT = 127
+HEAD = b"#!/bin/sh\n# This command is blocked in this box by its profile, "
 
 
 def blocked(profile: str) -> bytes:
     """A script that refuses, whatever its name: one text for every blocked command. `$0` is the path that was executed."""
     return _script(
-        f"# This command is blocked in this box by its profile, {_shown(profile)}.",
+        HEAD.decode().partition("\n")[2] + f"{_shown(profile)}.",
         f"printf 'inner: `%s` is blocked in this box (profile %s)\\n' \"${{0##*/}}\" {quoted(_shown(profile))} >&2",
         f"exit {BLOCKED}",
     )

@@ -57,7 +57,7 @@ def attacks(name: str, workdir: str, settings: Settings, features: Features, hos
 def attacked(name: str, workdir: str, settings: Settings, features: Features, host: RealHost) -> tuple[Report, str]:
     """Lay out, attack, judge; and the folder it was done in."""
     from inner import ui
-    from inner.commands.verify import subject_of
+    from inner.commands.verify import asked, subject_of
     from inner.launch import inquiry, rundir
     from inner.launch.canaries import canaries, variables
     from inner.progress import Busy
@@ -72,10 +72,7 @@ def attacked(name: str, workdir: str, settings: Settings, features: Features, ho
             host = RealHost({**host.env, **variables(laid.facts)}, str(host.cwd))
             subject, folder = subject_of(name, workdir, settings, host, before.profile)
             with Busy(ui.note, "trying to break out of the box"):
-                answers = inquiry.ask(
-                    subject.plan, subject.profile, features, host, table=subject.table, folder=folder, modules=inquiry.ATTACK,
-                    data=laid.facts, warn=_warn,
-                )  # fmt: skip
+                answers = asked(subject, folder, features, inquiry.ATTACK, laid.facts, warn=_warn)
             outcomes = judge(subject, answers if isinstance(answers, dict) else {}, laid.saw)
     finally:
         rundir.remove(place)

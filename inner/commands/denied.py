@@ -19,7 +19,7 @@ def tell(folder: str, agents: Iterable[str]) -> None:
         return
     from inner import ui
     from inner.launch.rundir import alive
-    from inner.records.denied import denied, offer
+    from inner.records.denied import at_home, denied, offer
     from inner.records.read import load
 
     run = load(folder, alive)
@@ -33,6 +33,8 @@ def tell(folder: str, agents: Iterable[str]) -> None:
     line, toml = offer(found[:MOST])
     if line:
         ui.note(f"to allow: `{line}`, or `{toml}` under `[sandbox]`")
+    for entry in at_home(found[:MOST]):
+        ui.note(f"if that is where it should lead: `inner run --allow-host {entry}`, or `{entry}` in the list")
 
 
 def _any(folder: str) -> bool:

@@ -44,7 +44,7 @@ def show(plan: Plan, profile: Profile, features: Features, host: Host, *, as_jso
     rows = [(where, what, why(mount, host)) for mount in plan.mounts for where, what in [describe(mount, host)]]
     widths = [min(max(len(ui.safe(row[i])) for row in rows), most) for i, most in ((0, 44), (1, 40))]
     for where, what, reason in rows:
-        ui.out(f"  {ui.safe(where):<{widths[0]}}  {ui.safe(what):<{widths[1]}}  {ui.safe(reason)}".rstrip())
+        ui.row(f"  {ui.safe(where):<{widths[0]}}  {ui.safe(what):<{widths[1]}}  ", ui.safe(reason))
     ui.out()
     ui.out("environment (names)")
     for variable in plan.env:

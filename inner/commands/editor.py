@@ -23,9 +23,10 @@ def edit(path: str, before: bytes | None, text: bytes, check: Callable[[bytes], 
     from inner import ui
     from inner.config.write import replace
 
+    words(host)
     draft = _draft(path, text, host)
     while True:
-        _open(draft, host)
+        _open(draft, text, host)
         content = _read(draft)
         if content == text and before is not None:
             _forget(draft)
@@ -76,7 +77,7 @@ def _read(draft: str) -> bytes:
     return read(draft)
 
 
-def _open(draft: str, host: Host) -> None:
+def _open(draft: str, text: bytes, host: Host) -> None:
     import subprocess
 
     from inner import ui
@@ -87,10 +88,13 @@ def _open(draft: str, host: Host) -> None:
     except OSError as problem:
         raise HostError(f"the editor cannot be started: {(problem.strerror or '').lower()}", where=command[0]) from None
     if done.returncode:
+        kept = _read(draft) != text
+        if not kept:
+            _forget(draft)
         raise CheckFailed(
             f"the editor ended with status {done.returncode}: nothing was changed",
             where=command[0],
-            hint=f"the draft is kept in `{ui.safe(draft)}`",
+            hint=f"the draft is kept in `{ui.safe(draft)}`" if kept else "",
         )
 
 
@@ -110,6 +114,8 @@ def words(host: Host) -> list[str]:
         if program is None:
             raise HostError(f"the editor `{command[0]}` does not exist", where=f"${variable}", hint=f"`export {variable}=vi`")
         return [str(program), *command[1:]]
+    if not os.isatty(0):  # vi would wait for a key that nobody can press
+        raise HostError("there is no terminal for an editor", hint="`export EDITOR=...`, one that needs none")
     for name in FALLBACKS:
         program = which(host, name)
         if program is not None:

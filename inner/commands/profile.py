@@ -182,6 +182,7 @@ def _remark(entry: Entry) -> str:
 def show(name: str, *, resolved: bool, as_json: bool) -> int:
     """The text of the file, as it is but for control characters; or every value with its origin."""
     from inner import ui
+    from inner.commands.place import place as at
     from inner.profile.find import Shelf
 
     settings, host = _load()
@@ -192,8 +193,9 @@ def show(name: str, *, resolved: bool, as_json: bool) -> int:
             return 0
         ui.out(f"# profile {ui.safe(profile.name)}")
         for layer in profile.layers:
-            ui.out(f"# layer: {layer.source} {ui.safe(_short(str(layer), host))}".rstrip())
-        rows = [(key, value, "" if origin == "inner" else _short(origin, host)) for key, value, origin in leaves(profile)]
+            where = at(str(layer), host)
+            ui.out("# layer: " + ui.safe(where if where.startswith("built-in ") else f"{layer.source} {where}".rstrip()))
+        rows = [(key, value, "" if origin == "inner" else at(origin, host)) for key, value, origin in leaves(profile)]
         ui.table(rows, ("key", "value", "set by"))
         for notice in profile.notices:
             ui.note(notice)

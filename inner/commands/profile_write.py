@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inner.errors import CheckFailed, ConfigError, UsageError
+from inner.errors import CheckFailed, ConfigError, InnerError, UsageError
 from inner.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def edit(name: str, shelf: Shelf) -> int:
     from inner.commands import editor
     from inner.commands.dry_run import short
     from inner.config.document import read
+    from inner.profile.find import Shelf
+    from inner.profile.inherit import chain
 
     place = shelf.find(name)
     if place.scope in ("built-in", "system"):
@@ -74,6 +76,10 @@ def edit(name: str, shelf: Shelf) -> int:
         ui.note(f"nothing was changed: `{short(str(place), shelf.host)}`")
         return 0
     ui.note(f"saved: `{short(place.path, shelf.host)}`")
+    try:
+        chain(Shelf(shelf.host, shelf.settings), place)
+    except InnerError as problem:  # the file is right, and what it builds on is not there: it may come later
+        ui.warning(f"it cannot be used yet: {problem.message}")
     if root:
         ui.note(f"a changed file is not trusted: `inner trust {short(place.path, shelf.host)}`")
     return 0

@@ -126,8 +126,12 @@ def _start(
 ) -> int:
     """Make what the plan needs, start the box, and tell how it ended."""
     from inner.launch import rundir, session
+    from inner.launch.features import namespace_problem
+    from inner.plan.contract import RECORD
 
     refuse_unexecutable(plan.command)
+    if os.path.lexists(RECORD) and (problem := namespace_problem(features)):  # in a box: before anything is said about this one
+        raise problem
     try:
         if any(isinstance(mount, Overlay) for mount in plan.mounts):
             return _review(plan, profile, features, host, folder, tracer)

@@ -13,6 +13,7 @@ from inner.guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from inner.checks.model import Finding, Subject
     from inner.host import RealHost
@@ -130,18 +131,37 @@ def examine(subject: Subject, folder: str, features: Features) -> Report:
     """Ask the box, and judge."""
     from inner import ui
     from inner.checks import conformant, judge, questions
-    from inner.launch.inquiry import ask
+    from inner.launch.inquiry import PROBE
     from inner.progress import Busy
 
     held: dict[str, object] = {}
     with Busy(ui.note, f"asking the box of profile {subject.profile.name}"):
-        answers = ask(
-            subject.plan, subject.profile, features, subject.host, table=subject.table, folder=folder, modules=("probe",),
-            data=questions(subject), warn=ui.warning, limited=held.update,
-        )  # fmt: skip
+        answers = asked(subject, folder, features, PROBE, questions(subject), warn=ui.warning, limited=held.update)
     subject = replace(subject, held=held)
     findings = judge(subject, answers if isinstance(answers, list) else [])
     return Report(subject.profile.name, conformant(findings), findings)
+
+
+def asked(
+    subject: Subject,
+    folder: str,
+    features: Features,
+    modules: Sequence[str],
+    data: object,
+    *,
+    warn: Callable[[str], None],
+    limited: Callable[[dict[str, object]], None] | None = None,
+) -> Any:
+    """What the box says; changes that its plan keeps apart are kept apart as in a run, and forgotten when there are none."""
+    from inner.launch.inquiry import ask
+    from inner.review.run import Kept
+
+    state, wanted = folder.rpartition("/runs/")[0], subject.host.env.get("INNER_REVIEW", "")
+    with Kept(subject.plan, features, state, warn=warn, wanted=wanted) as kept:
+        return ask(
+            kept.plan, subject.profile, features, subject.host, table=subject.table, folder=folder, modules=modules,
+            data=data, warn=warn, limited=limited, enter=kept.enter,
+        )  # fmt: skip
 
 
 def _show(report: Report, subject: Subject) -> None:

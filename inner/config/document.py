@@ -121,12 +121,12 @@ def _check(found: os.stat_result, path: str, uid: int | None, shared: bool) -> N
         return
     if found.st_uid not in (uid, 0):
         raise ConfigError(
-            "the file belongs to another user, who could change it", where=path, hint=f"`chown {uid} FILE`, or copy it"
+            "the file belongs to another user, who could change it", where=path, hint=f"`chown {uid} {path}`, or copy it"
         )
     if shared:
         return
     if found.st_mode & 0o002 or (found.st_mode & 0o020 and not private_group(found.st_gid, uid)):
-        raise ConfigError("other users may write to this file", where=path, hint="`chmod go-w FILE`")
+        raise ConfigError("other users may write to this file", where=path, hint=f"`chmod go-w {path}`")
 
 
 def private_group(gid: int, uid: int) -> bool:

@@ -49,6 +49,14 @@ def folders(asked: Asked) -> Iterator[Finding]:
         elif found.mode & forbidden:
             wrong += 1
             yield Finding("folders", PROBLEM, f"{safe(folder)} is open to others", f"`chmod {mend} {safe(folder)}`")
+    state = state_dir(host.env, host.home)
+    there = str(state)
+    while there and host.lstat(there) is None:
+        there = there.rpartition("/")[0]
+    if not wrong and there != state and not os.access(there or "/", os.W_OK | os.X_OK):
+        wrong += 1
+        text = f"{safe(state)} cannot be made: you may not write in {safe(there or '/')}"
+        yield Finding("folders", PROBLEM, text, "`export XDG_STATE_HOME=...`, a folder that you may write in")
     if not wrong:
         yield Finding("folders", GOOD, "state, cache and configuration are yours alone")
 

@@ -84,7 +84,7 @@ class Account:
         inside = [path for path in (plan.log, *(getattr(mount, "src", "") for mount in plan.mounts)) if path]
         if plan.copies or plan.private or any(covers(self.folder, path) for path in inside):
             return "this run keeps files there"
-        return "it notes there what has to be removed afterwards" if plan.scaffolding or plan.guard.project else ""
+        return "what has to be removed after this run is noted there" if plan.scaffolding or plan.guard.project else ""
 
     def limited(self, limits: Mapping[str, object]) -> None:
         """What bounds the box, and what does not."""
@@ -143,7 +143,7 @@ def _open_log(plan: Plan) -> int:
             os.close(at)
     except OSError as problem:
         raise RunError(
-            f"cannot write the log `{path}`: {problem.strerror}", where=path, hint="`mkdir -p` its folder, or name another one"
+            f"cannot write the log `{path}`: {problem.strerror}", where=path, hint=f"`mkdir -p {folder}`, or name another one"
         ) from None
     found = os.fstat(fd)
     if not stat.S_ISREG(found.st_mode) or (covers(plan.project, path) and found.st_nlink > 1):

@@ -96,6 +96,7 @@ def ask(
     data: object,
     warn: Callable[[str], None],
     limited: Callable[[dict[str, object]], None] | None = None,
+    enter: Callable[[], None] | None = None,
 ) -> Any:
     """What `answer(data)` of the last of `modules` returns in the box. HostError when the box cannot be made or does not answer."""
     line = command(interpreter(plan, table, host))
@@ -105,8 +106,8 @@ def ask(
         os.write(given, message(modules, data))
         os.lseek(given, 0, os.SEEK_SET)
         outcome = session.run(
-            asked, profile, features, host, folder=folder, warn=warn, stdio=(given, told, said), record=False, limited=limited
-        )
+            asked, profile, features, host, folder=folder, warn=warn, stdio=(given, told, said), record=False, limited=limited, enter=enter,
+        )  # fmt: skip
         text, talk = (os.pread(fd, MOST, 0) for fd in (told, said))
     finally:
         for fd in (given, told, said):

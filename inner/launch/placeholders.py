@@ -54,7 +54,7 @@ class Hold:
             raise RunError(
                 f"cannot protect names that do not exist yet in `{project}`: {problem.strerror}",
                 where=str(what),
-                hint=f"`chmod u+w {project}`, or mount it read-only: `-m {project}:{project}`",
+                hint=_mend(project),
             ) from None
 
     def release(self) -> None:
@@ -64,6 +64,16 @@ class Hold:
             self.fd = -1
         while self._kept:
             os.close(self._kept.pop())
+
+
+def _mend(project: str) -> str:
+    """What helps where nothing can be made in the project: who may not change its mode is not told to."""
+    read_only = f"mount it read-only: `-m {project}:{project}`"
+    try:
+        held = os.stat(project).st_uid != os.geteuid() or os.statvfs(project).f_flag & os.ST_RDONLY
+    except OSError:
+        held = True
+    return f"{read_only}, or work on a copy: `cp -r {project} ~/`" if held else f"`chmod u+w {project}`, or {read_only}"
 
 
 def leave(folder: str, fd: int) -> None:

@@ -6,6 +6,7 @@ next run can tell what was left behind by a kill, and give it back. Only those f
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -88,7 +89,10 @@ def create(path: str) -> int:
 
 
 def _unmade(problem: OSError, where: str) -> RunError:
-    hint = "is the disk full, or the folder somebody else's?"
+    if problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        hint = "`export XDG_STATE_HOME=...`, a folder that you may write in"
+    else:
+        hint = f"`ls -ld {where}`, `df -h`: nothing can be put there"
     return RunError(f"cannot make a folder for this run: {(problem.strerror or '').lower()}", where=where, hint=hint)
 
 

@@ -91,6 +91,8 @@ class Shims:
                 self.notices.append(f"`{name}` is blocked by name alone, `{place}` still runs: it is `{real}`, which {needs}")
             else:
                 over[real] = name
+        for real in [real for real in over if self._host.read(self._table.at(real).host, len(shims.HEAD)) == shims.HEAD]:
+            del over[real]  # by the box around this one: over its file, which has no name any more, nothing can be mounted
         for name in names:
             origin, why = profile.origin(f"noop.block[{name}]"), f"`{name}` is blocked"
             self.mounts.append(Symlink(SCRIPT, BoxPath(f"{FOLDER}/{name}"), why, origin))

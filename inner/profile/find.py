@@ -183,7 +183,7 @@ def remote(text: str, where: str = "") -> ConfigError:
     if where:
         hint = 'download it, read it, and name the file: `extends = "./NAME.toml"`'
     else:
-        hint = "`inner run -p URL --allow-remote` shows it and asks, `inner profile install URL` makes it yours"
+        hint = "`inner profile install URL` shows it, asks, and makes it yours; `inner run --allow-remote -p URL` takes it for one run"
     return ConfigError(
         f"`{safe(text)}` is a profile on the network, and those are only used after you have read them", where=where, hint=hint
     )

@@ -99,7 +99,7 @@ def _mount(text: str) -> tuple[str, MountSpec]:
     shown = ascii(text)[1:-1]
     if len(parts) != 2 or "\0" in text:
         what = "has an unknown mode or too many colons" if len(parts) > 2 else "does not say where to"
-        raise UsageError(f"the mount `{shown}` {what}", hint=f"`SRC:DEST:MODE`, where MODE is one of {', '.join(MOUNT_MODES)}")
+        raise UsageError(f"the mount `{shown}` {what}", hint=f"`SRC:DEST[:MODE]`, where MODE is one of {', '.join(MOUNT_MODES)}")
     src, dest = parts
     if mode == "tmpfs":
         if src:

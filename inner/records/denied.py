@@ -6,7 +6,7 @@ sense, and would be allowed by being on the list.
 
 from __future__ import annotations
 
-from inner.egress.rules import HTTP, HTTPS, normal_host
+from inner.egress.rules import HTTP, HTTPS, LAN, normal_host
 from inner.frozen import TYPE_CHECKING, frozen
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from inner.records.read import Run
 
 UNLISTED = "not on the list"
+LED = ("the name leads to ", " (private)")  # as egress.outbound words it
 
 
 @frozen
@@ -70,3 +71,11 @@ def offer(found: Sequence[Denied]) -> tuple[str, str]:
         return "", ""
     words = " ".join("--allow-host " + (f"'{entry}'" if entry.startswith("[") else entry) for entry in entries)
     return f"inner run {words}", "network_allow = [" + ", ".join(f'"{entry}"' for entry in entries) + "]"
+
+
+def at_home(found: Sequence[Denied]) -> list[str]:
+    """Entries for names that are on the list and lead into the private network. Never in one line with the others, and written by
+    nobody but the user: who owns a name decides where it leads (DNS rebinding).
+    """
+    led = (one for one in found if one.reason.startswith(LED[0]) and one.reason.endswith(LED[1]) and one.port)
+    return list(dict.fromkeys(f"{LAN}{one.host}:{one.port}" for one in led if normal_host(one.host) == one.host))

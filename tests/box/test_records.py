@@ -240,7 +240,7 @@ def shut(home):
 def test_without_a_state_folder_nothing_starts_that_has_to_be_undone(shut):
     done = inner("run", "--", "touch", "made")
     assert done.returncode == 125
-    assert "it notes there what has to be removed afterwards" in done.stderr
+    assert "what has to be removed after this run is noted there" in done.stderr
     assert "hint: " in done.stderr
     assert os.listdir() == []
 

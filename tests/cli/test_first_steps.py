@@ -52,3 +52,8 @@ def test_every_command_is_in_a_group_of_the_help():
 def test_what_is_misspelt_gets_a_suggestion(words, error, hint):
     done = inner(*words)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {error}\nhint: {hint}\n")
+
+
+def test_help_is_also_a_word(tmp_path):
+    for words, same in ((("help",), ("--help",)), (("help", "run"), ("run", "--help")), (("help", "profile", "new"), ("profile", "new", "--help"))):
+        assert (inner(*words).stdout, inner(*words).returncode) == (inner(*same).stdout, 0)

@@ -66,7 +66,7 @@ def test_an_address_is_not_fetched_unless_that_was_allowed(machine: Machine) -> 
     assert (done.status, done.out) == (125, "")
     assert done.err == (
         f"error: `{server.url}/p.toml` is a profile on the network, and those are only used after you have read them\n"
-        "hint: `inner run -p URL --allow-remote` shows it and asks, `inner profile install URL` makes it yours\n"
+        "hint: `inner profile install URL` shows it, asks, and makes it yours; `inner run --allow-remote -p URL` takes it for one run\n"
     )
 
 

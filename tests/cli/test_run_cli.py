@@ -172,7 +172,7 @@ def test_folders_that_no_box_works_in(here):
 def test_mounts_that_cannot_be(here):
     home = here.parent / "home"
     (home / ".ssh").mkdir()
-    forms = "`SRC:DEST:MODE`, where MODE is one of ro, rw, safe-rw, tmpfs, overlay"
+    forms = "`SRC:DEST[:MODE]`, where MODE is one of ro, rw, safe-rw, tmpfs, overlay"
     line, below = "the command line", "mount it read-only, or a folder below it"
     believed = "cannot be writable in a box: programs outside run or believe what lies there"
     for text, error, where, hint in (
@@ -273,8 +273,8 @@ def test_an_unreadable_profile(here):
     [
         (("--bogus",), "there is no option `--bogus`", USAGE),
         (("--alow-host", "a.test"), "there is no option `--alow-host`", f"did you mean `--allow-host`? {USAGE}"),
-        (("-p",), "option '-p' requires an argument", USAGE),
-        (("--timeout", "x", "--", "true"), "invalid value for '--timeout': 'x' is not a valid float", USAGE),
+        (("-p",), "option `-p` requires an argument", USAGE),
+        (("--timeout", "x", "--", "true"), "invalid value for `--timeout`: `x` is not a number", USAGE),
         (("--timeout", "-1", "--", "true"), "`-1.0` is not a time", "seconds, 0 for no limit"),
         (("--timeout", "nan", "--", "true"), "`nan` is not a time", "seconds, 0 for no limit"),
         (("--no-network", "--allow-host", "a.test", "--", "true"), "no network and a host that can be reached contradict each other", "leave one of them out"),

@@ -131,3 +131,14 @@ def test_a_host_without_bubblewrap_cannot(place, tmp_path):
     broken = tmp_path / "project/bwrap"
     broken.write_text("#!/bin/sh\nexit 1\n")
     assert place("-p", "good", PATH=f"{place.project}:/usr/bin:/bin").returncode == 0  # never one of the project
+
+
+def test_a_box_that_keeps_changes_apart_is_checked_as_it_is_run(place):
+    """Where bubblewrap makes no overlays, inner makes them: `inner verify` does as `inner run` does, and leaves no review."""
+    kept = place.home / "kept"
+    kept.mkdir()
+    (place.home / ".config/inner/profiles/apart.toml").write_text(HEAD + f'[mounts]\n"{kept}" = {{ dest = "/kept", mode = "overlay" }}\n')
+    done = place("-p", "apart")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("[ok] sandbox conformant\n")
+    assert not [name for name in os.listdir(place.home / ".local/state/inner/reviews") if name[:1].isdigit()]

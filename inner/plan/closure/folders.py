@@ -49,7 +49,8 @@ class Folder:
 def trusted(walk: Walk) -> tuple[Folder, ...]:
     """The host's PATH in its order, without what does not exist, is relative, is the project's, or can be written by others."""
     kept: dict[str, Folder] = {}
-    for text in walk.host.env.get("PATH", "").split(":")[: 4 * MOST_FOLDERS]:
+    listed = walk.host.env.get("PATH", "")
+    for text in listed.split(":")[: 4 * MOST_FOLDERS] if listed else ():
         if not text.startswith("/"):
             walk.note("relative entries of PATH are left out")
             continue

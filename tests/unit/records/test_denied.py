@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from inner.records.denied import denied, offer
+from inner.egress.rules import rules
+from inner.records.denied import at_home, denied, offer
 from inner.records.read import Run
 
 
@@ -42,6 +43,19 @@ def test_nothing_is_offered_that_a_shell_would_read_or_that_would_not_help():
     )
     assert len(found) == 5
     assert offer(found) == ("", "")
+
+
+def test_a_name_that_leads_into_the_private_network_has_an_entry_of_its_own_kind():
+    found = denied(
+        run(
+            ("connect", "intra.test", 8443, "deny", "the name leads to 10.0.0.1 (private)"),
+            ("connect", "meta.test", 443, "deny", "the name leads to 169.254.169.254 (link-local)"),
+            ("connect", "a.test;b", 443, "deny", "the name leads to 10.0.0.1 (private)"),
+        )
+    )
+    assert at_home(found) == ["lan:intra.test:8443"]
+    assert offer(found) == ("", "")
+    assert rules(at_home(found)).decide("intra.test", 8443).allow
 
 
 def test_an_address_is_quoted_for_the_shell():

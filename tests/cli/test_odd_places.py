@@ -1,0 +1,129 @@
+"""Where people start inner by accident: a folder that is gone, a home that cannot be written, no terminal, a box."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from configured import Done, Machine
+from program import INNER, ROOT, inner
+from test_profile_cli import editor
+
+from inner.launch.placeholders import _mend
+
+pytestmark = pytest.mark.box
+
+GONE = "error: the folder you are in does not exist any more\nhint: `cd` into one that does\n"
+
+
+@pytest.mark.parametrize(("words", "status"), [(("run", "--", "true"), 125), (("profile", "list"), 4), (("why", "PATH"), 4)])
+def test_a_folder_that_is_gone_is_said_and_no_surprise(tmp_path, words, status):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f'cd "{gone}" && rmdir "{gone}" && exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *INNER, *words], capture_output=True, text=True, timeout=60, env={**os.environ, "HOME": str(tmp_path)}
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", GONE)
+
+
+def test_a_state_folder_that_cannot_be_made_has_a_remedy_and_doctor_knows(tmp_path):
+    env = {**os.environ, "HOME": str(tmp_path), "XDG_STATE_HOME": "/proc/inner-state"}  # nobody makes a folder in /proc
+    (tmp_path / "project").mkdir()
+    done = inner("run", "--", "true", cwd=tmp_path / "project", env=env)
+    assert (done.returncode, done.stdout) == (125, "")
+    assert done.stderr.startswith("error: cannot make a folder for this run: ")
+    assert "\nhint: `" in done.stderr
+    examined = inner("doctor", cwd=tmp_path / "project", env={**env, "XDG_STATE_HOME": "/proc/1/fdinfo/inner"})
+    assert examined.returncode == 1 or os.getuid() == 0
+    assert "cannot be made" in examined.stdout or os.getuid() == 0
+
+
+def test_no_hint_tells_to_change_what_is_somebody_elses(tmp_path, monkeypatch):
+    read_only = f"mount it read-only: `-m {tmp_path}:{tmp_path}`"
+    assert _mend(str(tmp_path)) == f"`chmod u+w {tmp_path}`, or {read_only}"
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    assert _mend(str(tmp_path)) == f"{read_only}, or work on a copy: `cp -r {tmp_path} ~/`"
+
+
+def test_without_a_path_there_is_nothing_to_complain_of(tmp_path):
+    (tmp_path / "project").mkdir()
+    done = inner("run", "--", "/bin/echo", "hello", cwd=tmp_path / "project", env={"HOME": str(tmp_path)})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "hello\n", "")
+
+
+def test_a_python_without_what_inner_needs_is_named(tmp_path):
+    """A tree that somebody unpacked and started as it is."""
+    shutil.copytree(ROOT / "inner", tmp_path / "inner", ignore=shutil.ignore_patterns("__pycache__"))
+    bare = [sys.executable, "-ISc", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from inner.__main__ import main; main()"]
+    for words, status in ((("profile", "list"), 4), (("run", "--", "true"), 125)):
+        done = subprocess.run([*bare, *words], capture_output=True, text=True, timeout=60, cwd=tmp_path, env={"HOME": str(tmp_path)})
+        assert (done.returncode, done.stdout) == (status, "")
+        assert done.stderr.startswith("error: this Python has no `")
+        assert done.stderr.endswith("\nhint: `sh packaging/install.sh` in inner's own folder gives it a Python that has all of it\n")
+
+
+# --- no terminal --------------------------------------------------------------------------------------------------------
+
+
+def test_an_editor_of_the_systems_is_not_started_without_a_terminal(machine: Machine) -> None:
+    assert machine.inner("config", "edit") == Done(
+        4, "", "error: there is no terminal for an editor\nhint: `export EDITOR=...`, one that needs none\n"
+    )
+    assert not (machine.home / ".local/state/inner/drafts").exists()
+
+
+def test_an_editor_that_fails_and_changed_nothing_leaves_no_draft(machine: Machine) -> None:
+    done = machine.inner("config", "edit", **editor(machine, "exit 3"))
+    assert done.status == 1
+    assert done.err.startswith("error: the editor ended with status 3: nothing was changed\n")
+    assert "draft" not in done.err
+    assert os.listdir(machine.home / ".local/state/inner/drafts") == []
+    done = machine.inner("config", "edit", **editor(machine, 'echo "# mine" >> "$1"; exit 3'))
+    assert "the draft is kept in" in done.err
+
+
+def test_what_is_to_be_removed_is_in_the_hint_as_well(machine: Machine) -> None:
+    (machine.home / ".local/state/inner").mkdir(parents=True)
+    assert "hint: `inner reset --state --yes`\n" in machine.inner("reset", "--state").err
+
+
+def test_a_profile_that_builds_on_nothing_is_saved_with_a_warning(machine: Machine) -> None:
+    machine.write("user", "mine", 'name = "mine"\nextends = "shell"\n')
+    done = machine.inner("profile", "edit", "mine", **editor(machine, 'sed -i s/shell/later/ "$1"'))
+    assert done == Done(
+        0, "", "inner: saved: `~/.config/inner/profiles/mine.toml`\n"
+        "warning: it cannot be used yet: profile `mine` extends `later`, which does not exist\n",
+    )  # fmt: skip
+
+
+# --- in a box -----------------------------------------------------------------------------------------------------------
+
+
+def nested(tmp_path, *words):
+    """`inner run` in a box of the profile `shell`."""
+    project = tmp_path / "project"
+    project.mkdir()
+    start = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; from inner.__main__ import main; sys.argv = ['inner', 'run', '--block', 'env', '--', *sys.argv[1:]]; main()"
+    return inner(
+        "run", "-m", f"{ROOT}:{ROOT}", *words[:-1], "--", sys.executable, "-c", start, "sh", "-c", words[-1], cwd=project,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )  # fmt: skip
+
+
+def test_a_box_in_a_box_that_lets_it_blocks_what_both_block(tmp_path):
+    done = nested(tmp_path, "--allow", "nested-user-ns", "--block", "env", "echo $INNER_BOX; /usr/bin/env")
+    if os.getuid() == 0:  # where it is refused from the start
+        assert "hint: run inner as an ordinary user" in done.stderr
+        return
+    assert (done.returncode, done.stdout) == (126, "shell\n"), done.stderr
+    assert done.stderr.endswith("inner: `env` is blocked in this box (profile shell)\n")
+
+
+def test_what_is_wrong_with_the_project_is_not_told_of_a_box_that_cannot_be(tmp_path):
+    done = nested(tmp_path, "true")
+    assert done.returncode == 125
+    assert done.stderr.startswith("error: this is inside of a box already, and no other can be made in it\n")
