@@ -59,7 +59,9 @@ def main(*, state: bool, dry_run: bool, yes: bool) -> int:
         return 0
     if not yes:
         if not os.isatty(0):
-            raise UsageError("there is nobody to ask whether to remove that", hint=f"`inner reset{' --state' if state else ''} --yes`")
+            raise UsageError(
+                "there is nobody to ask whether to remove that", hint=f"`inner reset{' --state' if state else ''} --yes`"
+            )
         ui.prompt("Remove this? [y/N] ")
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             ui.note("nothing was removed")

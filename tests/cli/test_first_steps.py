@@ -55,5 +55,9 @@ def test_what_is_misspelt_gets_a_suggestion(words, error, hint):
 
 
 def test_help_is_also_a_word(tmp_path):
-    for words, same in ((("help",), ("--help",)), (("help", "run"), ("run", "--help")), (("help", "profile", "new"), ("profile", "new", "--help"))):
+    for words, same in (
+        (("help",), ("--help",)),
+        (("help", "run"), ("run", "--help")),
+        (("help", "profile", "new"), ("profile", "new", "--help")),
+    ):
         assert (inner(*words).stdout, inner(*words).returncode) == (inner(*same).stdout, 0)

@@ -60,10 +60,14 @@ def test_a_python_without_what_inner_needs_is_named(tmp_path):
     shutil.copytree(ROOT / "inner", tmp_path / "inner", ignore=shutil.ignore_patterns("__pycache__"))
     bare = [sys.executable, "-ISc", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from inner.__main__ import main; main()"]
     for words, status in ((("profile", "list"), 4), (("run", "--", "true"), 125)):
-        done = subprocess.run([*bare, *words], capture_output=True, text=True, timeout=60, cwd=tmp_path, env={"HOME": str(tmp_path)})
+        done = subprocess.run(
+            [*bare, *words], capture_output=True, text=True, timeout=60, cwd=tmp_path, env={"HOME": str(tmp_path)}
+        )
         assert (done.returncode, done.stdout) == (status, "")
         assert done.stderr.startswith("error: this Python has no `")
-        assert done.stderr.endswith("\nhint: `sh packaging/install.sh` in inner's own folder gives it a Python that has all of it\n")
+        assert done.stderr.endswith(
+            "\nhint: `sh packaging/install.sh` in inner's own folder gives it a Python that has all of it\n"
+        )
 
 
 # --- no terminal --------------------------------------------------------------------------------------------------------

@@ -137,7 +137,9 @@ def test_a_box_that_keeps_changes_apart_is_checked_as_it_is_run(place):
     """Where bubblewrap makes no overlays, inner makes them: `inner verify` does as `inner run` does, and leaves no review."""
     kept = place.home / "kept"
     kept.mkdir()
-    (place.home / ".config/inner/profiles/apart.toml").write_text(HEAD + f'[mounts]\n"{kept}" = {{ dest = "/kept", mode = "overlay" }}\n')
+    (place.home / ".config/inner/profiles/apart.toml").write_text(
+        HEAD + f'[mounts]\n"{kept}" = {{ dest = "/kept", mode = "overlay" }}\n'
+    )
     done = place("-p", "apart")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("[ok] sandbox conformant\n")
