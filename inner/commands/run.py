@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from inner.words import Features
 
 AGAIN = "INNER_STARTED_AGAIN"
+INSIDE = "/run/inner/box.json"  # plan.contract.RECORD, which a usual start does not read
 
 
 def add(app: typer.Typer) -> None:
@@ -126,12 +127,13 @@ def _start(
 ) -> int:
     """Make what the plan needs, start the box, and tell how it ended."""
     from inner.launch import rundir, session
-    from inner.launch.features import namespace_problem
-    from inner.plan.contract import RECORD
 
     refuse_unexecutable(plan.command)
-    if os.path.lexists(RECORD) and (problem := namespace_problem(features)):  # in a box: before anything is said about this one
-        raise problem
+    if os.path.lexists(INSIDE):
+        from inner.launch.refusal import namespace_problem
+
+        if problem := namespace_problem(features):  # before anything is said about this box
+            raise problem
     try:
         if any(isinstance(mount, Overlay) for mount in plan.mounts):
             return _review(plan, profile, features, host, folder, tracer)
