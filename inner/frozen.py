@@ -51,13 +51,13 @@ else:
         raise AttributeError(f"{type(self).__name__} is immutable: cannot delete `{name}`")
 
     def _repr(self):
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__dict__.items())})"
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__match_args__)})"
 
     def _eq(self, other):
-        return self.__dict__ == other.__dict__ if other.__class__ is self.__class__ else NotImplemented
+        return values(self) == values(other) if other.__class__ is self.__class__ else NotImplemented
 
     def _hash(self):
-        return hash((type(self), *self.__dict__.values()))
+        return hash((type(self), *values(self)))
 
     METHODS = (("__init__", _init), ("__setattr__", _setattr), ("__delattr__", _delattr), ("__eq__", _eq), ("__hash__", _hash))
 
@@ -65,6 +65,11 @@ else:
 def fields(record: object) -> tuple[str, ...]:
     """Names of a record's fields, in order."""
     return type(record).__match_args__  # type: ignore[attr-defined, no-any-return]
+
+
+def values(record: object) -> tuple[object, ...]:
+    """What is in them."""
+    return tuple([getattr(record, name) for name in fields(record)])
 
 
 if TYPE_CHECKING:
@@ -75,7 +80,7 @@ else:
 
     def replace(record, **changes):
         """A copy of `record` with some fields changed; unknown names raise TypeError."""
-        return type(record)(**{**record.__dict__, **changes})
+        return type(record)(**{**dict(zip(fields(record), values(record), strict=True)), **changes})
 
 
 def assert_never(value: NoReturn) -> NoReturn:

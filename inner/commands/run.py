@@ -66,7 +66,7 @@ def run(request: Request) -> int:
         terminal=terminal,
         args_file=_args_file(request),
         run_dir=folder,
-        beside=lambda plan: wording.prepared(plan, probe(host.env, project=plan.project)),
+        beside=lambda plan: wording.prepared(plan, probe(host.env, project=plan.project), folder),
     )
     if resolved_anew and not request.args_file:  # which may be a pipe, and has been read
         _again()
@@ -135,7 +135,7 @@ def _start(
         if problem := namespace_problem(features):  # before anything is said about this box
             raise problem
     try:
-        if any(isinstance(mount, Overlay) for mount in plan.mounts):
+        if prepared is None and any(isinstance(mount, Overlay) for mount in plan.mounts):
             return _review(plan, profile, features, host, folder, tracer)
         outcome = session.run(
             plan,

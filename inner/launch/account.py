@@ -13,7 +13,7 @@ from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING, replace
 from inner.launch import rundir, tree
 from inner.paths import covers
-from inner.records.write import Record
+from inner.records.write import Record, digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,12 +28,20 @@ class Account:
     """The record of one run. `log` is where output goes (-1: nowhere)."""
 
     def __init__(
-        self, plan: Plan, env: Mapping[str, str], folder: str, undo: Undo, warn: Callable[[str], None], *, kept: bool = True
+        self,
+        plan: Plan,
+        env: Mapping[str, str],
+        folder: str,
+        undo: Undo,
+        warn: Callable[[str], None],
+        *,
+        kept: bool = True,
+        digest: str = "",
     ) -> None:
         if plan.log.endswith("/"):
             plan = replace(plan, log=f"{plan.log}{folder.rpartition('/')[2]}.log")
         self.plan, self.env, self.folder = plan, env, folder
-        self.undo, self.warn, self.kept = undo, warn, kept
+        self.undo, self.warn, self.kept, self.digest = undo, warn, kept, digest
         self.record = Record()
         self.log = -1
         self._planned = False
@@ -98,7 +106,7 @@ class Account:
     def _plan(self) -> None:
         if not self._planned:
             self._planned = True
-            self.record.planned(self.plan, self.env, self.folder)
+            self.record.planned(self.plan, self.env, self.digest or digest(self.plan, self.folder))
 
     def left(self, guard: Guarding) -> None:
         """What the run left in the project."""

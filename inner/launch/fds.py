@@ -13,6 +13,7 @@ import stat
 
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING, frozen
+from inner.launch import syscall
 from inner.words import Content, Given, Opened
 
 if TYPE_CHECKING:
@@ -25,17 +26,17 @@ class Descriptors:
     """Descriptors made for one start; `close` closes them all. They are numbered above 2 and not inherited by anybody else."""
 
     def __init__(self) -> None:
-        self.open: list[int] = []
+        self.open: dict[int, None] = {}
 
     def keep(self, fd: int) -> int:
         """Takes over a descriptor."""
-        self.open.append(fd)
+        self.open[fd] = None
         return fd
 
     def pipe(self) -> tuple[int, int]:
         """A pipe (read end, write end)."""
         ends = os.pipe2(os.O_CLOEXEC)
-        self.open.extend(ends)
+        self.open.update(dict.fromkeys(ends))
         return ends
 
     def memory(self, content: bytes) -> int:
@@ -49,12 +50,12 @@ class Descriptors:
     def drop(self, fd: int) -> None:
         """Closes one of them now."""
         if fd in self.open:
-            self.open.remove(fd)
+            del self.open[fd]
             os.close(fd)
 
     def close(self) -> None:
         while self.open:
-            os.close(self.open.pop())
+            os.close(self.open.popitem()[0])
 
 
 def resolve(words: Iterable[Word], fds: Descriptors, given: Mapping[str, int]) -> tuple[bytes, list[int]]:
@@ -72,10 +73,8 @@ def resolve(words: Iterable[Word], fds: Descriptors, given: Mapping[str, int]) -
         if isinstance(word, Content):
             fd = fds.memory(word.data)
         elif isinstance(word, Opened):
-            from inner.launch.syscall import open_path
-
             try:
-                fd = fds.keep(open_path(word.path))
+                fd = fds.keep(syscall.open_path(word.path))
             except OSError as error:
                 linked = error.errno == errno.ELOOP
                 what = "is a symbolic link, or is reached through one" if linked else str(error.strerror).lower()
@@ -91,11 +90,13 @@ def only(passed: Iterable[int]) -> None:
     """In a child: closes every descriptor but 0, 1, 2 and `passed`, and lets those be inherited."""
     below = 3
     for fd in sorted({*passed}):
-        os.closerange(below, fd)
+        if below < fd:
+            os.closerange(below, fd)
         os.set_inheritable(fd, True)
         below = fd + 1
-    last = max(map(int, os.listdir("/proc/self/fd")))  # whatever the limit was when they were opened
-    os.closerange(below, last + 1)
+    if syscall.syscall(syscall.CLOSE_RANGE, below, syscall.LAST_FD, 0) != 0:  # before Linux 5.9
+        last = max(map(int, os.listdir("/proc/self/fd")))  # whatever the limit was when they were opened
+        os.closerange(below, last + 1)
 
 
 def standard() -> None:

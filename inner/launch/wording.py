@@ -8,50 +8,56 @@ import os
 
 from inner.errors import InnerError
 from inner.frozen import TYPE_CHECKING
+from inner.plan.model import Overlay
 from inner.words import environment, unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from inner.plan.model import Plan
     from inner.words import Features, Word
 
 
-def prepared(plan: Plan, features: Features) -> tuple[object, ...] | None:
-    """What can be kept: plain data. None when there will be other words, or an error."""
-    from inner import bwrap, seccomp, words
-
-    if plan.private or plan.guard.apart:
+def prepared(plan: Plan, features: Features, folder: str) -> tuple[object, ...] | None:
+    """What can be kept: plain data. None when the run will have other words, or an error. `folder`: the run's own."""
+    if plan.private or plan.guard.apart or any(isinstance(mount, Overlay) for mount in plan.mounts):
         return None
+    from inner import words
+    from inner.records.write import digest
+
     try:
-        code = seccomp.filter_of(plan, os.uname().machine)
-        return (_of(features), bwrap.limitations(plan, features), words.packed(bwrap.fixed(plan, features, filter=code)))
+        limitations, operations = _made(plan, features)
+        return (_of(features), limitations, words.packed(operations), digest(plan, folder))
     except InnerError:
         return None
 
 
-def found(prepared: Any, features: Features) -> tuple[tuple[str, ...], tuple[Word, ...]] | None:
-    """The limitations and the words of a plan, but for its variables, if they were kept and for this bubblewrap."""
+def found(prepared: Any, features: Features) -> tuple[tuple[str, ...], tuple[Word, ...], str] | None:
+    """The limitations of this bubblewrap, the words but for the variables, and the digest of a plan, if they were kept and for this bubblewrap."""
     try:
-        of, limitations, pieces = prepared
-        return (limitations, unpacked(pieces)) if of == _of(features) else None
+        of, limitations, pieces, digest = prepared
+        return (limitations, unpacked(pieces), digest) if of == _of(features) else None
     except (TypeError, ValueError):
         return None
 
 
-def made(plan: Plan, features: Features) -> tuple[tuple[str, ...], tuple[Word, ...]]:
-    """The same, anew."""
-    from inner import bwrap, seccomp
-
-    code = seccomp.filter_of(plan, os.uname().machine)
-    words = tuple(word for operation in bwrap.fixed(plan, features, filter=code) for word in operation)
-    return bwrap.limitations(plan, features), words
+def made(plan: Plan, features: Features) -> tuple[tuple[str, ...], tuple[Word, ...], str]:
+    """The same, anew, without the digest."""
+    limitations, operations = _made(plan, features)
+    return limitations, tuple(word for operation in operations for word in operation), ""
 
 
 def variables(plan: Plan, env: Mapping[str, str]) -> tuple[Word, ...]:
     """Those that are not kept: the variables of the box."""
     return tuple(word for operation in environment(plan.env, env) for word in operation)
+
+
+def _made(plan: Plan, features: Features) -> tuple[tuple[str, ...], Iterable[tuple[Word, ...]]]:
+    from inner import bwrap, seccomp
+
+    code = seccomp.filter_of(plan, os.uname().machine)
+    return bwrap.limitations(plan, features), bwrap.fixed(plan, features, filter=code)
 
 
 def _of(features: Features) -> tuple[object, ...]:

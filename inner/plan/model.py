@@ -270,3 +270,12 @@ class Plan:
     scaffolding: tuple[HostPath, ...] = ()  # mount points that bwrap creates on the host; removed afterwards
     layers: tuple[Origin, ...] = ()
     notices: tuple[str, ...] = ()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            """The mounts of a plan that was kept are read when somebody asks for them (`plan.store`): most starts do not."""
+            if name != "mounts" or "unread" not in self.__dict__:
+                raise AttributeError(name)
+            self.__dict__["mounts"] = self.__dict__.pop("unread")()
+            return self.mounts

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 FORMAT = 3
 ENTRIES = 128
+MOST = 1 << 21  # bytes of one
 # What a plan has nothing of but its command line, which is made anew. A field that is not named here is part of the key.
 APART = frozenset(("arg", "args_file", "dry_run", "json", "yes", "trace", "words"))
 # Variables whose values may lie in a cache, as far as a plan holds them.
@@ -109,7 +110,8 @@ def _key(profile: Profile, request: Request, host: Host, terminal: bool) -> tupl
 def _find(place: str, key: tuple[object, ...], host: Host, run_dir: str) -> tuple[Plan | None, Any]:
     nothing = (None, None)
     try:
-        known, variables, names, there, paths, folders, missing, old, data = kept.load(place)
+        file = kept.read(place, MOST)
+        known, variables, names, there, paths, folders, missing, old, size = marshal.loads(file)  # noqa: S302 - see kept.read
         if known != key or (names is not None and names != tuple(sorted(host.env))):
             return nothing
         salt, values = variables
@@ -123,13 +125,16 @@ def _find(place: str, key: tuple[object, ...], host: Host, run_dir: str) -> tupl
             return nothing
         if not all(absent(folder, within) for folder, within in missing):
             return nothing
+        data: bytes | memoryview = memoryview(file)[-size:]
         if old:
             if _siblings(old) != _siblings(run_dir):
                 return nothing
-            data = data.replace(_encoded(old), _encoded(run_dir))
-        plain, more = marshal.loads(data)  # noqa: S302 - see kept.load
+            data = bytes(data).replace(_encoded(old), _encoded(run_dir))
+        plain, mounts, more = marshal.loads(data)  # noqa: S302
         plan: Plan = compiled.from_plain(plain, RECORDS)
-    except (TypeError, ValueError):  # nothing kept, or of another shape
+        plan.__dict__.pop("mounts")  # see Plan.__getattr__
+        plan.__dict__["unread"] = lambda: compiled.from_plain(mounts, RECORDS)
+    except (EOFError, TypeError, ValueError):  # nothing kept, or of another shape
         return nothing
     return plan, more
 
@@ -151,8 +156,9 @@ def _keep(
     paths = tuple((path, what, look(path, what)) for path, what in snapshot.asked.items() if not covers(own, path))
     if any(seen and what == CONTENT and max(seen[-1][2:]) > began - kept.SETTLED for _, what, seen in paths):  # type: ignore[index]
         return
-    bare = replace(plan, command=())
-    data = marshal.dumps((compiled.to_plain(bare), beside(bare) if beside is not None else None))  # type: ignore[arg-type]
+    more = beside(plan) if beside is not None else None
+    # In one go: contents that are in both are written once.
+    data = marshal.dumps((compiled.to_plain(replace(plan, command=(), mounts=())), compiled.to_plain(plan.mounts), more))  # type: ignore[arg-type]
     private = [value for name in env.valued if (value := env.get(name)) and not _harmless(name)]
     if any(len(text) >= SHORT and os.fsencode(text) in data for text in (*private, *request.words[1:], *request.arg)):
         return
@@ -161,7 +167,8 @@ def _keep(
     missing = grouped(path for path, _, seen in paths if seen is None)
     folders = tuple((path, times(path, began - kept.SETTLED), seen) for path, what, seen in paths if seen and what == NAMES)
     paths = tuple(found for found in paths if found[2] is not None and found[1] != NAMES)
-    kept.save(place, (key, (salt, values), names, there, paths, folders, missing, old, data), entries=ENTRIES)
+    facts = (key, (salt, values), names, there, paths, folders, missing, old, len(data))
+    kept.save(place, facts, entries=ENTRIES, most=MOST, more=data)
 
 
 def _harmless(name: str) -> bool:
@@ -187,10 +194,11 @@ def _encoded(text: str) -> bytes:
 
 
 def _with_command(plan: Plan, profile: Profile, request: Request, host: Host) -> Plan:
-    """With the command line of this run."""
+    """With the command line of this run; `plan` is nobody else's yet."""
     shell = next(variable.value or "" for variable in plan.env if variable.name == "SHELL")
     expander = Expander(
         env=host.env, home=str(host.home), uid=host.uid, workdir=str(plan.project), workspaces_path=profile.workspaces_path
     )
     line, notices = command(profile, request, shell=shell, args_file=None, expand=expander.expand)
-    return replace(plan, command=line, notices=(*plan.notices, *notices))
+    plan.__dict__.update(command=line, notices=(*plan.notices, *notices))
+    return plan

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from inner.frozen import TYPE_CHECKING
+from inner.frozen import TYPE_CHECKING, fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,11 +55,11 @@ class Record:
             "starting", schema=SCHEMA, inner=__version__, pid=os.getpid(), profile=plan.profile, project=plan.project, **more
         )
 
-    def planned(self, plan: Plan, env: Mapping[str, str], folder: str) -> None:
-        """What was decided. Written while bubblewrap is busy, which costs the start nothing."""
+    def planned(self, plan: Plan, env: Mapping[str, str], name: str) -> None:
+        """What was decided, of which `name` is the digest. Written while bubblewrap is busy, which costs the start nothing."""
         self.write(
             "plan",
-            digest=digest(plan, folder),
+            digest=_sha256(f"{name} {plan.command!r}".encode("utf-8", "surrogatepass")),
             layers=[f"{layer.source} {layer}" if layer.file else layer.source for layer in plan.layers],
             command=_line(plan.command, env),
             cwd=plan.cwd,
@@ -114,10 +114,16 @@ def box(folder: str) -> tuple[int, int] | None:
 
 
 def digest(plan: Plan, folder: str = "") -> str:
-    """A name for exactly this plan: the same words, mounts, contents and names of variables give the same one, in every run
-    (`folder` is the run's own). Where a line came from does not matter, and values that a variable has outside are not known."""
+    """A name for exactly this plan but for its command: the same mounts, contents and names of variables give the same one, in
+    every run (`folder` is the run's own). Where a line came from does not matter, and values that a variable has outside are not
+    known."""
     import marshal
 
+    data = marshal.dumps(_plain(plan), 0)  # type: ignore[arg-type]  # version 0: nothing of the interpreter's own is in it
+    return _sha256(data.replace(os.fsencode(folder), b"") if folder else data)
+
+
+def _sha256(data: bytes) -> str:
     try:  # `hashlib` loads OpenSSL first
         if sys.version_info >= (3, 12):
             from _sha2 import sha256  # type: ignore[import-not-found]
@@ -125,11 +131,10 @@ def digest(plan: Plan, folder: str = "") -> str:
             from _sha256 import sha256  # type: ignore[import-not-found]
     except ImportError:
         from hashlib import sha256
-    data = marshal.dumps(_plain(plan), 0)  # type: ignore[arg-type]  # version 0: nothing of the interpreter's own is in it
-    return str(sha256(data.replace(os.fsencode(folder), b"") if folder else data).hexdigest())
+    return str(sha256(data).hexdigest())
 
 
-_LEFT_OUT = ("why", "origin", "layers", "notices", "log", "summary")
+_LEFT_OUT = ("why", "origin", "layers", "notices", "log", "summary", "command")
 
 
 _LARGE = 1024  # bytes
@@ -148,7 +153,7 @@ def _plain(value: object) -> object:
         return tuple(map(_plain, value))
     if isinstance(value, dict):
         return tuple((key, _plain(item)) for key, item in value.items())
-    return (type(value).__name__, *(_plain(item) for key, item in value.__dict__.items() if key not in _LEFT_OUT))
+    return (type(value).__name__, *(_plain(getattr(value, key)) for key in fields(value) if key not in _LEFT_OUT))
 
 
 def _line(command: tuple[str, ...], env: Mapping[str, str]) -> list[str]:
