@@ -95,6 +95,11 @@ class Start:
             monitor(terminal.slave, control, report, lambda parent: self._become(parent, stdio, session=False))
         _signal.pthread_sigmask(_signal.SIG_SETMASK, old)
 
+    def let_go(self) -> None:
+        """The box is over: what it was made from is not needed any more."""
+        for fd in self._passed:
+            self.made.drop(fd)
+
     def _become(self, parent: int, stdio: Sequence[int], *, session: bool) -> NoReturn:
         """In the child: becomes bubblewrap, with an empty environment (/proc/1/environ of the box would show it)."""
         try:

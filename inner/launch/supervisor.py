@@ -271,6 +271,7 @@ class Supervisor:
         if failed:
             raise RunError(f"cannot start `{self.start.argv[0]}`: {outcome.escaped(why.partition(b'{')[0])}", hint="inner doctor")
         self.job.find(self.records)
+        self.start.let_go()  # while the kernel takes the box apart
         forked = self.job.sweep()
         if outcome.number(self.records, b"exit-code") >= 0:
             self.streams.release()
