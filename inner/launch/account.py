@@ -13,7 +13,7 @@ from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING, replace
 from inner.launch import rundir, tree
 from inner.paths import covers
-from inner.records.write import Record, digest
+from inner.records.write import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,12 +36,12 @@ class Account:
         warn: Callable[[str], None],
         *,
         kept: bool = True,
-        digest: str = "",
+        outline: str = "",
     ) -> None:
         if plan.log.endswith("/"):
             plan = replace(plan, log=f"{plan.log}{folder.rpartition('/')[2]}.log")
         self.plan, self.env, self.folder = plan, env, folder
-        self.undo, self.warn, self.kept, self.digest = undo, warn, kept, digest
+        self.undo, self.warn, self.kept, self.outline = undo, warn, kept, outline
         self.record = Record()
         self.log = -1
         self._planned = False
@@ -106,7 +106,7 @@ class Account:
     def _plan(self) -> None:
         if not self._planned:
             self._planned = True
-            self.record.planned(self.plan, self.env, self.digest or digest(self.plan, self.folder))
+            self.record.planned(self.plan, self.env, self.folder, self.outline)
 
     def left(self, guard: Guarding) -> None:
         """What the run left in the project."""

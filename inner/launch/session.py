@@ -58,12 +58,12 @@ def run(
     if tracer is not None:
         plan = tracer.shown(plan, folder)
     known = wording.found(prepared, features) if plan is decided else None
-    limitations, words, digest = known or wording.made(plan, features)
+    limitations, words, outline = known or wording.made(plan, features)
     open_to = syscall.unconfined(own_network=plan.namespaces.net, setuid=features.setuid)
     for text in (*decided.notices, *limitations, *([open_to] if open_to else [])):
         warn(text)
     rundir.sweep(folder.rpartition("/runs/")[0], lambda left: recover(left, warn, progress))
-    with Undo() as undo, Account(decided, host.env, folder, undo, warn, kept=record, digest=digest) as account:
+    with Undo() as undo, Account(decided, host.env, folder, undo, warn, kept=record, outline=outline) as account:
         if plan.copies:
             from inner.launch import copies
 

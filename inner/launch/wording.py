@@ -24,26 +24,27 @@ def prepared(plan: Plan, features: Features, folder: str) -> tuple[object, ...] 
     if plan.private or plan.guard.apart or any(isinstance(mount, Overlay) for mount in plan.mounts):
         return None
     from inner import words
-    from inner.records.write import digest
+    from inner.records.write import outline
 
     try:
         limitations, operations = _made(plan, features)
-        return (_of(features), limitations, words.packed(operations), digest(plan, folder))
+        return (_of(features), limitations, words.packed(operations), outline(plan, folder))
     except InnerError:
         return None
 
 
 def found(prepared: Any, features: Features) -> tuple[tuple[str, ...], tuple[Word, ...], str] | None:
-    """The limitations of this bubblewrap, the words but for the variables, and the digest of a plan, if they were kept and for this bubblewrap."""
+    """Of a plan the limitations of this bubblewrap, the words but for the variables, and the outline for its record; None when
+    they were not kept, or for another bubblewrap."""
     try:
-        of, limitations, pieces, digest = prepared
-        return (limitations, unpacked(pieces), digest) if of == _of(features) else None
+        of, limitations, pieces, outline = prepared
+        return (limitations, unpacked(pieces), outline) if of == _of(features) else None
     except (TypeError, ValueError):
         return None
 
 
 def made(plan: Plan, features: Features) -> tuple[tuple[str, ...], tuple[Word, ...], str]:
-    """The same, anew, without the digest."""
+    """The same, anew, without the outline."""
     limitations, operations = _made(plan, features)
     return limitations, tuple(word for operation in operations for word in operation), ""
 

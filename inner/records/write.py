@@ -55,11 +55,11 @@ class Record:
             "starting", schema=SCHEMA, inner=__version__, pid=os.getpid(), profile=plan.profile, project=plan.project, **more
         )
 
-    def planned(self, plan: Plan, env: Mapping[str, str], name: str) -> None:
-        """What was decided, of which `name` is the digest. Written while bubblewrap is busy, which costs the start nothing."""
+    def planned(self, plan: Plan, env: Mapping[str, str], folder: str, known: str = "") -> None:
+        """What was decided, and its `outline` if that is known. Written while bubblewrap is busy, which costs the start nothing."""
         self.write(
             "plan",
-            digest=_sha256(f"{name} {plan.command!r}".encode("utf-8", "surrogatepass")),
+            digest=digest(plan, folder, known),
             layers=[f"{layer.source} {layer}" if layer.file else layer.source for layer in plan.layers],
             command=_line(plan.command, env),
             cwd=plan.cwd,
@@ -113,10 +113,15 @@ def box(folder: str) -> tuple[int, int] | None:
     return (numbers[0], numbers[1]) if len(numbers) == 2 else None
 
 
-def digest(plan: Plan, folder: str = "") -> str:
-    """A name for exactly this plan but for its command: the same mounts, contents and names of variables give the same one, in
-    every run (`folder` is the run's own). Where a line came from does not matter, and values that a variable has outside are not
-    known."""
+def digest(plan: Plan, folder: str = "", known: str = "") -> str:
+    """A name for exactly this plan: the same words, mounts, contents and names of variables give the same one, in every run
+    (`folder` is the run's own). Where a line came from does not matter, and values that a variable has outside are not known.
+    `known`: its `outline`."""
+    return _sha256(f"{known or outline(plan, folder)} {plan.command!r}".encode("utf-8", "surrogatepass"))
+
+
+def outline(plan: Plan, folder: str = "") -> str:
+    """A name for all of a plan but its command."""
     import marshal
 
     data = marshal.dumps(_plain(plan), 0)  # type: ignore[arg-type]  # version 0: nothing of the interpreter's own is in it
