@@ -13,6 +13,7 @@ class Request:
     workdir: str = ""
     network: bool | None = None
     allow_host: tuple[str, ...] = ()
+    ask: bool = False
     publish: tuple[str, ...] = ()  # PORT[:BOXPORT]
     interactive: bool | None = None
     mount: tuple[str, ...] = ()  # SRC:DEST[:MODE]

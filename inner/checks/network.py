@@ -50,7 +50,8 @@ def _policy(subject: Subject, answers: Sequence[Answer]) -> Verdict:
     ways = [host for host, answer in zip(OUTSIDE, tried, strict=True) if answer["errno"] not in NO_ROUTE]
     if ways:
         return Verdict(f"there is a way to {listed(ways)}")
-    if answers[1 + len(OUTSIDE)]["addresses"]:
+    found = answers[1 + len(OUTSIDE)]["addresses"]
+    if found and not (subject.plan.network.ask and all(a.startswith("127.") for a in found)):  # where the user is asked about it
         return Verdict(f"names that are not on the list are resolved: `{UNLISTED}`")
     deaf = [
         name

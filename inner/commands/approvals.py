@@ -1,4 +1,5 @@
-"""`inner approvals`: from a second terminal, which hosts a box was denied, and letting it reach one: now, for a time, or from now on."""
+"""`inner approvals`: from a second terminal, which hosts a box waits for or was denied, and letting it reach one: once, for a time, or from
+now on."""
 
 from __future__ import annotations
 
@@ -24,24 +25,25 @@ def add(app: typer.Typer) -> None:
 
     @app.command(
         "approvals",
-        help="List what hosts a running box was denied. Or `allow` or `deny` one: for this run, `--for` a time, or `--save`d.",
+        help="List what hosts a running box waits for or was denied. Or `allow` or `deny` one: for this run, `--once`, `--for` a time, or `--save`d.",
     )
     def approvals_(
         words: list[str] = typer.Argument(None, metavar="[allow|deny HOST[:PORT]] [ID]", help="What to decide; the run."),  # noqa: B008
         time: str = typer.Option("", "--for", metavar="TIME", help="Only for this time, such as 10m."),
+        once: bool = typer.Option(False, "--once", help="Only the connections that wait now."),
         save: bool = typer.Option(False, "--save", help="Write it into the profile of the run, which must be yours, too."),
         as_json: bool = typer.Option(False, "--json", help="As JSON."),
     ) -> None:
-        raise typer.Exit(guard(lambda: approvals(list(words or ()), time, save=save, as_json=as_json)))
+        raise typer.Exit(guard(lambda: approvals(list(words or ()), time, once=once, save=save, as_json=as_json)))
 
 
-def approvals(words: list[str], time: str, *, save: bool, as_json: bool) -> int:
+def approvals(words: list[str], time: str, *, once: bool, save: bool, as_json: bool) -> int:
     """Status 0 when it was listed or decided."""
     if words[:1] in (["allow"], ["deny"]):
         if len(words) not in (2, 3):
             raise UsageError(f"`{words[0]}` takes a host, and perhaps a run", hint=f"`inner approvals {words[0]} example.org`")
-        return decide(words[0], words[1], "".join(words[2:]), time, save=save)
-    if len(words) > 1 or time or save:
+        return decide(words[0], words[1], "".join(words[2:]), time, once=once, save=save)
+    if len(words) > 1 or time or once or save:
         raise UsageError("there is nothing to decide", hint="`inner approvals allow example.org --for 10m`")
     return listing("".join(words), as_json=as_json)
 
@@ -60,12 +62,13 @@ def listing(wanted: str, *, as_json: bool) -> int:
     rows = []
     for run in runs:
         short = run.id.rpartition("-")[2]
+        rows += [(short, f"{host}:{port}", "waits", f"for an answer, {left} s more") for host, port, left, _ in held(run)]
         rows += [
             (short, str(one), "denied", f"{one.reason}{f', {one.times} times' if one.times > 1 else ''}") for one in denied(run)
         ]
         rows += [(short, _host(event), _verdict(event), str(event.get("reason", ""))) for event in decisions(run)]
     if not rows:
-        ui.note("no running box was denied a host" if runs else "no run lives that has a list of hosts")
+        ui.note("no running box waits for a host or was denied one" if runs else "no run lives that has a list of hosts")
         return 0
     ui.table(rows, head=("RUN", "HOST", "WHAT", "WHY"))
     return 0
@@ -75,6 +78,20 @@ def decisions(run: Run) -> list[dict[str, Any]]:
     """The last decision about each host."""
     last = {(e.get("host"), e.get("port")): e for e in run.events if e["event"] == "decide"}
     return list(last.values())
+
+
+def held(run: Run) -> list[tuple[str, int, int, int]]:
+    """What waits for an answer: host (hostile text), port, seconds left, connections. Nothing where nobody is asked."""
+    if not run.plan.get("ask"):
+        return []
+    from inner.errors import RunError
+
+    try:
+        answer = _ask(run, "held")
+    except RunError:  # it is about to end
+        return []
+    rows = zip(*[iter(answer)] * 4, strict=False)
+    return [(host, int(port), int(left), int(count)) for host, port, left, count in rows]
 
 
 def _host(event: dict[str, Any]) -> str:
@@ -91,6 +108,7 @@ def _data(run: Run) -> dict[str, Any]:
     return {
         "run": run.id,
         "profile": run.start.get("profile"),
+        "held": [{"host": host, "port": port, "seconds": left, "connections": count} for host, port, left, count in held(run)],
         "denied": [
             {"host": one.host, "port": one.port or None, "reason": one.reason, "times": one.times, "entry": one.entry or None}
             for one in denied(run)
@@ -102,7 +120,7 @@ def _data(run: Run) -> dict[str, Any]:
 # --- decisions ------------------------------------------------------------------------------------------------------------
 
 
-def decide(what: str, host: str, wanted: str, time: str, *, save: bool) -> int:
+def decide(what: str, host: str, wanted: str, time: str, *, once: bool, save: bool) -> int:
     """Tell the run, and write it down when that was asked for."""
     from inner import ui
     from inner.egress.rules import parse
@@ -110,6 +128,8 @@ def decide(what: str, host: str, wanted: str, time: str, *, save: bool) -> int:
 
     if time and (save or what == "deny"):
         raise UsageError("a time is for what is allowed, and not for what is saved", hint="leave `--for` out")
+    if once and (time or save or what == "deny"):
+        raise UsageError("once is for what is allowed, not for a time, and not saved", hint="leave `--once` out")
     try:
         entry = parse(host, deny=what == "deny").text
     except ConfigError as problem:
@@ -117,13 +137,15 @@ def decide(what: str, host: str, wanted: str, time: str, *, save: bool) -> int:
     run = _run(wanted)
     path = _profile(run) if save else ""
     seconds = _seconds(time)
-    _ask(run, *((what, entry, f"{seconds:g}") if what == "allow" else (what, entry)))
+    _ask(run, *(("once", entry) if once else (what, entry, f"{seconds:g}") if what == "allow" else (what, entry)))
     if path:
         _write(path, "network_allow" if what == "allow" else "network_deny", entry)
         mode = _mode(run)
         if mode != "allowlist":
             ui.warning(f'the network of that profile is `{mode}`: what was saved counts with `network_mode = "allowlist"` in it')
-    verb, how_long = ("may reach", f" for {time}" if time else "") if what == "allow" else ("may not reach", "")
+    verb, how_long = (
+        ("may reach", f" for {time}" if time else ", this once" if once else "") if what == "allow" else ("may not reach", "")
+    )
     ui.note(f"run {run.id} {verb} `{ui.safe(entry)}`{how_long}{f', and so says `{ui.safe(path)}`' if path else ''}")
     return 0
 
@@ -155,8 +177,8 @@ def _seconds(text: str) -> float:
     return float(seconds)
 
 
-def _ask(run: Run, *words: str) -> None:
-    """Raises RunError with what the network process of the run has against it."""
+def _ask(run: Run, *words: str) -> list[str]:
+    """The fields of the answer after `ok`. Raises RunError with what the network process of the run has against it."""
     import socket
 
     from inner.egress.control import NAME
@@ -168,16 +190,17 @@ def _ask(run: Run, *words: str) -> None:
             sock.settimeout(PATIENCE)
             sock.connect(f"/proc/self/fd/{folder}/{NAME}")
             sock.send("\0".join(words).encode())
-            answer = sock.recv(4096)
+            answer = sock.recv(16384)
     except OSError:
         raise RunError(
             "the network process of this run does not answer", hint=f"`inner log show {run.id}` may tell whether it has ended"
         ) from None
     finally:
         os.close(folder)
-    if answer != b"ok":
-        message, _, hint = answer[1:].decode("utf-8", "replace").partition("\0")
-        raise RunError(message or "the network process of this run has refused to answer", hint=hint)
+    said, *rest = answer.decode("utf-8", "replace").split("\0")
+    if said != "ok":
+        raise RunError(said[1:] or "the network process of this run has refused to answer", hint="".join(rest))
+    return rest
 
 
 def _profile(run: Run) -> str:

@@ -86,6 +86,8 @@ def _network(plan: Plan, profile: Profile, host: Host) -> Iterator[str]:
     width = max((len(entry.text) for _, entry in rows), default=0)
     for kind, entry in rows:
         yield f"  {kind:<9}  {entry.text:<{width}}  {place(str(entry.origin), host)}"
+    if plan.network.ask:
+        yield f"  ask        about any other  {place(str(profile.origin('sandbox.network_ask')), host)}"
     for name, credential in profile.credentials.items():
         where = place(str(profile.origin(f"credentials.{name}")), host)
         yield f"  credential {name}: `{credential.header}` for {', '.join(credential.hosts)}, put on outside  {where}"

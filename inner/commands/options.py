@@ -37,6 +37,7 @@ RUN = (
     Option("env", ("-e", "--env"), "texts", "Set a variable in the box", BOX, "K=V"),
     Option("network", ("--network", "--no-network"), "switch", "Share the host's network, or have none", BOX),
     Option("allow_host", ("--allow-host",), "texts", "Let the box reach this host", BOX, "HOST[:PORT]"),
+    Option("ask", ("--ask",), "flag", "Ask about hosts that are on no list, a minute each (`inner approvals`)", BOX),
     Option(
         "publish",
         ("--publish",),

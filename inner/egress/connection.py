@@ -9,8 +9,8 @@ from __future__ import annotations
 import select
 
 from inner.egress import http, relay
-from inner.egress.gates import Plain, Proxy, Refused, Sniff, Target
-from inner.egress.outbound import CLOSED, DIAL, HEAD, LINGER, OPEN, OUT, RESOLVE, Outbound
+from inner.egress.gates import Plain, Proxy, Refused, Sniff, Target, denied
+from inner.egress.outbound import CLOSED, DIAL, HEAD, HELD, LINGER, OPEN, OUT, RESOLVE, Outbound
 from inner.egress.record import Done
 from inner.egress.relay import DONE, READ, WAIT, WRITE, Direction, Lost
 from inner.frozen import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import socket as _socket
 
     from inner.egress.gates import Gate
+    from inner.egress.rules import Verdict
     from inner.egress.server import Server
 else:
     import _socket
@@ -31,7 +32,7 @@ HALF_TIME = 300.0  # to go on sending to an end that has said all
 
 PIECE = 1 << 14
 PIECES = 16  # before others have their turn
-IN, GONE = select.EPOLLIN, select.EPOLLHUP | select.EPOLLERR
+IN, GONE, QUIET = select.EPOLLIN, select.EPOLLHUP | select.EPOLLERR, select.EPOLLRDHUP
 
 
 class Connection(Outbound):
@@ -39,7 +40,7 @@ class Connection(Outbound):
 
     __slots__ = (
         "_began", "_deaf", "_down", "_ended", "_half", "_held", "_pending", "_up", "_up_wants",
-        "client", "gate", "received", "sent",
+        "client", "gate", "once", "received", "sent",
     )  # fmt: skip
     event = "connect"  # what its decisions are called in the record
 
@@ -47,6 +48,7 @@ class Connection(Outbound):
         super().__init__(server, asked, target)
         self.client = client
         self.gate = gate
+        self.once = False  # let through without being on the list
         self.sent = self.received = 0
         self._began = server.now
         self._pending = bytearray()  # passed by the gate, not yet sent
@@ -73,6 +75,8 @@ class Connection(Outbound):
         """The client can be read, or written to, or is gone."""
         if self.phase == LINGER:
             self._discard()
+        elif self.phase == HELD:
+            self._left(events)
         elif events & GONE and self.phase in (RESOLVE, DIAL):
             self.close("fail", "the client went away")
         else:
@@ -178,8 +182,11 @@ class Connection(Outbound):
             self._ended = True
         elif not self._deaf:
             self._pending += self.gate.feed(data)
-            if isinstance(self.gate, Proxy) and self.gate.target is not None:
-                self._take_over(self.gate)
+            if isinstance(self.gate, Proxy):
+                if self.gate.target is not None:
+                    self._take_over(self.gate)
+                elif self.gate.open_question is not None:
+                    self._ask(self.gate.open_question)
             self._account()
             if self.phase == HEAD and self._pending:
                 self._resolve()
@@ -207,6 +214,60 @@ class Connection(Outbound):
                 raise Lost(source=True) from None
         if self.gate.open or isinstance(self.gate, Sniff):
             self._resolve()
+
+    # --- while the user is asked ------------------------------------------------------------------------------------------
+
+    def _ask(self, verdict: Verdict) -> None:
+        """A client of the proxy wants to go where the list does not lead."""
+        assert isinstance(self.gate, Proxy)  # noqa: S101 - nobody else asks
+        self.asked = self.gate.asked
+        holds = self.server.holds
+        if holds is None or not holds.asks(self.asked[0], verdict) or not holds.take(self, *self.asked):
+            raise denied(verdict.reason)
+        self.phase = HELD
+        self._up_wants = WAIT
+        self.hush()
+
+    def hush(self) -> None:
+        """Reads nothing before the answer. The kernel keeps what it has room for, and tells when the client has said all."""
+        self.server.clock.clear(self)
+        self.server.want(self.client, QUIET)
+
+    def _left(self, events: int) -> None:
+        """Whoever waits has closed his side. One who has begun TLS, or has said nothing, is gone; others may wait for an answer."""
+        try:
+            said = self.client.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
+        except OSError:
+            said = b""
+        if events & GONE or said in (b"", b"\x16"):
+            self.close("fail", "the client went away")
+        else:
+            self.server.want(self.client, 0)
+
+    def admitted(self, verdict: Verdict) -> None:
+        """The answer is yes. A client of the proxy is still to be heard."""
+        assert isinstance(self.gate, Proxy)  # noqa: S101 - nobody else asks
+        self.phase = HEAD
+        self._up_wants = READ
+        try:
+            self._pending += self.gate.settle(verdict)
+            self._take_over(self.gate)
+            self._account()
+            if self.phase == HEAD:
+                if self._pending:
+                    self._resolve()
+                else:
+                    self.server.clock.set(self, HEAD_TIME)
+        except Refused as refusal:
+            self.refuse(refusal)
+        except Lost:
+            self.close("fail", "the client went away", reset=True)
+        else:
+            self._turn()
+
+    def unheld(self, reason: str) -> None:
+        """The answer is no."""
+        self.refuse(denied(reason))
 
     def _splice_up(self) -> None:
         assert self.upstream is not None  # noqa: S101 - OPEN
@@ -271,7 +332,7 @@ class Connection(Outbound):
         if self.target is not None and self.phase not in (LINGER, CLOSED):
             for port in {self.target.port, self._port()}:
                 verdict = self.server.rules.decide(self.target.name, port)
-                if not verdict.allow:
+                if verdict.final or not (verdict.allow or self.once):
                     self.close("deny", verdict.reason, reset=True)
                     return
 
@@ -344,6 +405,8 @@ class Connection(Outbound):
         """Ends it at once. With a verdict that is a decision of its own, to be recorded."""
         if self.phase == CLOSED:
             return
+        if self.phase == HELD and self.server.holds is not None:
+            self.server.holds.gone(self)
         self.phase = CLOSED
         if verdict:
             self.server.report(self.event, self.asked, (verdict, reason))
@@ -364,7 +427,7 @@ class Connection(Outbound):
             self._held = self.server.account(self._held, held)
 
     def _interest(self) -> None:
-        if self.phase in (LINGER, CLOSED):
+        if self.phase in (LINGER, CLOSED, HELD):
             return
         up, down = self._up_wants, self._down.wants if self._down is not None else WAIT
         self.server.want(self.client, (IN if up == READ else 0) | (OUT if down == WRITE else 0))

@@ -1,7 +1,8 @@
 """What the user decides while a box runs: a socket in the run's folder, which no box shows, takes `allow` and `deny` for hosts.
 
-Asked is one message of UTF-8, fields parted by NUL: `allow HOST[:PORT] SECONDS` (0: to the end of the run) or `deny HOST[:PORT]`; the
-answer is `ok`, or `!` with what is wrong and a hint. Neither an entry of `network_deny` nor the check of addresses can be overruled.
+Asked is one message of UTF-8, fields parted by NUL: `allow HOST[:PORT] SECONDS` (0: to the end of the run), `once HOST[:PORT]` (only what
+waits), `deny HOST[:PORT]`, or `held`; the answer is `ok`, with `host port seconds connections` for each question that is open, or `!`
+with what is wrong and a hint. Neither an entry of `network_deny` nor the check of addresses can be overruled.
 """
 
 from __future__ import annotations
@@ -91,8 +92,12 @@ class Control:
             words = message.decode("utf-8").split("\0")
             if len(words) == 3 and words[0] == "allow":
                 self._allow(words[1], _seconds(words[2]))
+            elif len(words) == 2 and words[0] == "once":
+                self._once(words[1])
             elif len(words) == 2 and words[0] == "deny":
                 self._deny(words[1])
+            elif words == ["held"]:
+                return "\0".join(("ok", *(self.server.holds.listed() if self.server.holds is not None else ()))).encode()
             else:
                 raise RunError("the network process of this run does not understand that", hint="is it of another version?")
         except InnerError as problem:
@@ -102,12 +107,7 @@ class Control:
         return b"ok"
 
     def _allow(self, text: str, seconds: float) -> None:
-        entry = parse(text)
-        if entry.lan or entry.kind == "local":
-            raise ConfigError(
-                f"`{entry.text}` is not public, and is not opened for a box that runs",
-                hint=f"`inner run --allow-host {entry.text}`",
-            )
+        entry = _public(text)
         self._room()
         denied = {key: one for key, one in self.deny.items() if (one.kind, one.name) != (entry.kind, entry.name)}
         verdict = self._rules((*self.base.deny, *denied.values()), (entry,)).decide(_example(entry), entry.ports[0])
@@ -120,6 +120,16 @@ class Control:
         if seconds:
             self.server.clock.set(granted, seconds)
         self._decided(entry, "allow", f"for {seconds:g} s" if seconds else "for this run")
+
+    def _once(self, text: str) -> None:
+        entry = _public(text)
+        holds, rules = self.server.holds, Rules((entry,))
+        found = [one for one in (holds.open.values() if holds else ()) if one.waiting and rules.decide(one.host, one.port).allow]
+        if holds is None or not found:
+            raise RunError(f"nothing waits for `{entry.text}`", hint=f"`inner approvals allow {entry.text} --for 1m`")
+        self._report(entry, "allow", "once: what waited for it")
+        for question in found:
+            holds.admit(question, rules.decide(question.host, question.port), once=True)
 
     def _deny(self, text: str) -> None:
         entry = parse(text, deny=True)
@@ -160,8 +170,11 @@ class Control:
             self.server.clock.clear(granted)
 
     def _decided(self, entry: Entry, verdict: str, reason: str) -> None:
-        self.server.report("decide", (f"{'*.' if entry.kind == 'wildcard' else ''}{entry.name}", entry.port), (verdict, reason))
+        self._report(entry, verdict, reason)
         self.server.judge(self._rules((*self.base.deny, *self.deny.values())))
+
+    def _report(self, entry: Entry, verdict: str, reason: str) -> None:
+        self.server.report("decide", (f"{'*.' if entry.kind == 'wildcard' else ''}{entry.name}", entry.port), (verdict, reason))
 
     def _rules(self, deny: tuple[Entry, ...], more: tuple[Entry, ...] = ()) -> Rules:
         return Rules((*self.base.allow, *(granted.entry for granted in self.allow.values()), *more), deny)
@@ -202,6 +215,15 @@ class Asker:
         self.control.server.clock.clear(self)
         self.control.askers.discard(self)
         self.control.server.forget(self.sock)
+
+
+def _public(text: str) -> Entry:
+    entry = parse(text)
+    if entry.lan or entry.kind == "local":
+        raise ConfigError(
+            f"`{entry.text}` is not public, and is not opened for a box that runs", hint=f"`inner run --allow-host {entry.text}`"
+        )
+    return entry
 
 
 def _seconds(text: str) -> float:

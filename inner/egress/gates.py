@@ -13,7 +13,7 @@ from inner.frozen import TYPE_CHECKING, frozen
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from inner.egress.rules import Entry, Rules
+    from inner.egress.rules import Entry, Rules, Verdict
 
     class Gate(Protocol):
         """See the head of this file. `held` counts the bytes that wait for more."""
@@ -265,14 +265,16 @@ class Proxy:
         self.gate: Gate | None = None
         self.answer = b""
         self.asked: tuple[str, int] = ("", 0)
+        self.open_question: Verdict | None = None  # what the list says of it, where the user may say otherwise
         self._requests = http.Requests()
+        self._items: list[tuple[str, http.Request | bytes]] = []
 
     @property
     def held(self) -> int:
         return self._requests.held
 
     def feed(self, data: bytes) -> bytes:
-        """What goes on, which is nothing until there is a target."""
+        """What goes on, which is nothing until there is a target. Not to be fed while a question is open."""
         try:
             items = self._requests.feed(data)
         except http.BadRequest as problem:
@@ -284,11 +286,22 @@ class Proxy:
         if request.form not in ("authority", "absolute"):
             raise denied("this is a proxy, and that is not addressed to one", 400, "Bad Request")
         port = request.port or HTTP
-        self.asked = (request.host, port)
+        self.asked = (normal_host(request.host) or request.host, port)
+        self._items = items
         verdict = self.rules.decide(request.host, port)
-        if not verdict.allow or verdict.entry is None:
+        if verdict.final:
             raise denied(verdict.reason)
-        target = Target(normal_host(request.host), port, verdict.entry)
+        if not verdict.allow:
+            self.open_question = verdict
+            return b""
+        return self.settle(verdict)
+
+    def settle(self, verdict: Verdict) -> bytes:
+        """What goes on of the request that `verdict` allows."""
+        items, self._items, self.open_question = self._items, [], None
+        request = items[0][1]
+        assert isinstance(request, http.Request) and verdict.entry is not None  # noqa: S101, PT018 - allowed by an entry
+        target = Target(*self.asked, verdict.entry)
         if request.form == "absolute":
             plain = Plain(target, once=True)
             plain.after(self._requests)

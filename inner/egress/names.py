@@ -19,6 +19,7 @@ DNS_PORT, PROXY_PORT = 53, 3128
 FIRST, LAST = 2, 0xFFFE  # of the /16; 127.18.255.255 looks like a broadcast address to some programs
 PRIVILEGED = 1024  # ip(7), ip_unprivileged_port_start
 KEEP = 300.0  # seconds after which the address of a wildcard's name may be given to another
+ASKED = (22, 80, 443)  # ports of hosts that the user is asked about
 TTL = 60  # seconds that an answer may be remembered in the box
 
 
@@ -101,9 +102,10 @@ def extra(rules: Rules) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entry.name for entry in rules.allow if entry.kind == "address"))
 
 
-def listeners(rules: Rules, names: Names) -> tuple[Listener, ...]:
-    """Every socket that the box needs, the resolver's first (UDP, then TCP), then the proxy's."""
-    wide: dict[int, None] = {}
+def listeners(rules: Rules, names: Names, asked: tuple[int, ...] = ()) -> tuple[Listener, ...]:
+    """Every socket that the box needs, the resolver's first (UDP, then TCP), then the proxy's. `asked`: ports at which all names are
+    listened to, to ask about them."""
+    wide: dict[int, None] = dict.fromkeys(asked)
     for entry in rules.allow:
         wide.update((port, None) for port in entry.ports if port < PRIVILEGED or entry.kind == "wildcard")
     found = [Listener(RESOLVER, DNS_PORT, "udp"), Listener(RESOLVER, DNS_PORT), Listener(RESOLVER, PROXY_PORT)]

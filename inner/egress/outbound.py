@@ -23,7 +23,7 @@ else:
     import _socket
 
 # phases
-HEAD, RESOLVE, DIAL, OPEN, LINGER, CLOSED = range(6)
+HEAD, RESOLVE, DIAL, OPEN, LINGER, CLOSED, HELD = range(7)
 
 SETUP_TIME = 30.0  # seconds to find the other end
 DIAL_TIME = 10.0  # for the last address of a name

@@ -10,7 +10,7 @@ import os
 import select
 
 from inner.egress import kernel
-from inner.errors import InnerError
+from inner.errors import InnerError, RunError
 from inner.frozen import TYPE_CHECKING, frozen
 
 if TYPE_CHECKING:
@@ -42,11 +42,13 @@ class Task:
     credentials: Mapping[str, Credential] = {}
     host: Host | None = None
     folder: str = ""  # where the user's decisions are taken while the box runs, "" for nowhere
+    spare: tuple[str, ...] | None = None  # the user is asked about hosts that are on no list, but for these; None: about none
     published: tuple[tuple[_socket.socket, int], ...] = ()  # listeners of the host, and the port of the box that each leads to
 
 
 def become(control: _socket.socket, parent: int, task: Task) -> NoReturn:
-    """Never returns. `control` says "attach PID" once, then "stop"; it is answered with "ready", or "!" and what went wrong."""
+    """Never returns. `control` says "attach PID" once, then "stop"; it is answered with "ready", then "?HOST:PORT" for what the user
+    is asked about, or "!" and what went wrong."""
     status = 1
     asked = False
     try:
@@ -101,18 +103,20 @@ def _alone(parent: int, needed: tuple[int, ...], event_fd: int) -> int:
 def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]:
     """All that takes time, can fail and does not need the box."""
     from inner.egress import netns
-    from inner.egress.names import Names, extra, listeners
+    from inner.egress.names import ASKED, Names, extra, listeners
     from inner.egress.rules import Rules
 
     kernel.load()
     rules = task.rules or Rules()
     names = Names(rules)
-    wanted = listeners(rules, names) if task.rules else ()
+    wanted = listeners(rules, names, ASKED if task.spare is not None else ()) if task.rules else ()
     secrets = asked = None
     if task.rules and task.folder:
         from inner.egress.control import listening
 
         asked = listening(task.folder)
+    if task.spare is not None and asked is None:
+        raise RunError("nobody could answer about hosts: the socket for it cannot be made", hint="`network_ask = false`")
     if task.credentials:
         from inner.egress.inject import load
 
@@ -138,6 +142,10 @@ def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]
         for one, sock in zip(wanted, sockets, strict=True):
             if sock is not None:
                 server.listen(sock, one.kind)
+        if task.spare is not None:
+            from inner.egress.hold import Holds
+
+            Holds(server, task.spare, lambda what: _ask(control, what))
         if asked is not None:
             from inner.egress.control import Control
 
@@ -163,6 +171,13 @@ def _was_short(control: _socket.socket, sockets: Iterable[_socket.socket | None]
     poll.register(control.fileno(), select.POLLIN)
     found = poll.poll(QUIET * 1000)
     return [fd for fd, _ in found] == [control.fileno()]
+
+
+def _ask(control: _socket.socket, what: str) -> None:
+    try:
+        control.send(b"?" + what.encode("ascii"))
+    except OSError:  # a supervisor that does not listen: it is stopped, and so is its terminal
+        pass
 
 
 def _command(control: _socket.socket, stop: Callable[[], None]) -> None:

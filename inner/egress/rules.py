@@ -45,11 +45,13 @@ class Entry:
 
 @frozen
 class Verdict:
-    """`reason` is a few words for people and records; `entry` the one that decided, None when no entry matched."""
+    """`reason` is a few words for people and records; `entry` the one that decided, None when no entry matched; `final`: a denial that
+    no decision while the box runs can change."""
 
     allow: bool
     reason: str
     entry: Entry | None = None
+    final: bool = False
 
     @property
     def named(self) -> bool:
@@ -148,7 +150,7 @@ def parse(text: str, origin: Origin = INNER, *, deny: bool = False) -> Entry:
     return Entry(text, name, port, "address" if raw else "name", lan, origin)
 
 
-NAMELESS = Verdict(False, "not a host name")
+NAMELESS = Verdict(False, "not a host name", final=True)
 UNKNOWN = Verdict(False, "not on the list")
 
 
@@ -168,7 +170,7 @@ class Rules:
             return NAMELESS
         denied = _find(self._deny, name, port) or _find(self._deny, name, 0)
         if denied is not None:
-            return Verdict(False, f"denied by `{denied.text}`", denied)
+            return Verdict(False, f"denied by `{denied.text}`", denied, final=True)
         entry = _find(self._allow, name, port)
         if entry is None:
             # an entry that opens another port is worth naming: the answer to "why" is then one number long
@@ -187,7 +189,7 @@ class Rules:
             return NAMELESS
         denied = _find(self._deny, name, 0)
         if denied is not None:
-            return Verdict(False, f"denied by `{denied.text}`", denied)
+            return Verdict(False, f"denied by `{denied.text}`", denied, final=True)
         entry = _find(self._allow, name, -1)
         return Verdict(True, f"allowed by `{entry.text}`", entry) if entry is not None else UNKNOWN
 

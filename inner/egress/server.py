@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     import socket as _socket
     from collections.abc import Callable, Iterator
 
+    from inner.egress.hold import Holds
     from inner.egress.inject import Secrets
     from inner.egress.names import Names
     from inner.egress.record import Done, Record
     from inner.egress.resolve import Resolver
-    from inner.egress.rules import Rules
+    from inner.egress.rules import Rules, Verdict
 else:
     import _socket
 
@@ -92,6 +93,7 @@ class Server:
         self.names, self.record, self.resolver, self.limit = names, record, resolver, limit
         self.rules = names.rules
         self.secrets: Secrets | None = None
+        self.holds: Holds | None = None  # where the user is asked about hosts
         self.pipes = Pipes()
         self.clock = Clock()
         self.now = time.monotonic()
@@ -138,11 +140,17 @@ class Server:
 
     def forget(self, sock: _socket.socket) -> None:
         """Closes a socket."""
-        fd = sock.fileno()
-        if fd >= 0 and self._calls.pop(fd, None) is not None:
-            self._mask(fd, 0)
-            del self._masks[fd]
+        if self.release(sock):
             self._gone.append(sock)
+
+    def release(self, sock: _socket.socket) -> bool:
+        """Watches it no longer; False when it was not watched."""
+        fd = sock.fileno()
+        if fd < 0 or self._calls.pop(fd, None) is None:
+            return False
+        self._mask(fd, 0)
+        del self._masks[fd]
+        return True
 
     def watch_control(self, fd: int, call: Callable[[], None]) -> None:
         """Calls `call` whenever `fd` has something to say."""
@@ -238,19 +246,31 @@ class Server:
             return
         host = self.names.meant(where)
         verdict = self.rules.decide(host or where, port)
-        if not host or not verdict.allow or verdict.entry is None:
+        if host and verdict.allow:
+            self.admit(sock, (host, port), verdict)
+        elif host and self.holds is not None and self.holds.asks(host, verdict):
+            from inner.egress.hold import Held
+
+            self.connect(Held(self, sock, (host, port)))
+        else:
             self.report("connect", (host or where, port), ("deny", verdict.reason if host else "no name has this address"))
             reset(sock)
             sock.close()
-            return
+
+    def admit(self, sock: _socket.socket, asked: tuple[str, int], verdict: Verdict, *, once: bool = False) -> None:
+        """Serves a client that wants to go where `verdict` allows."""
+        assert verdict.entry is not None  # noqa: S101 - what is allowed is allowed by an entry
+        host, port = asked
         target = Target(host, port, verdict.entry)
         headers = self.secrets.headers(host) if self.secrets and port == HTTP else ()
         if headers and self.rules.decide(host, HTTPS).allow:
             from inner.egress.inject import Injected
 
-            self.connect(Injected(self, sock, (host, port), target, Plain(target, add=headers)))
+            connection: Connection = Injected(self, sock, asked, target, Plain(target, add=headers))
         else:
-            self.connect(Connection(self, sock, (host, port), target, gate(target)))
+            connection = Connection(self, sock, asked, target, gate(target))
+        connection.once = once
+        self.connect(connection)
 
     def connect(self, connection: Connection) -> None:
         """Begins a connection whose client has been accepted."""
@@ -263,6 +283,8 @@ class Server:
         self._refused.clear()
         for connection in list(self._connections):
             connection.recall()
+        if self.holds is not None:
+            self.holds.judge()
 
     def ended(self, connection: Connection) -> None:
         """A connection is closed."""
@@ -315,20 +337,22 @@ class Server:
             return dns.answer(asked, dns.NOERROR, own, TTL)
         verdict = self.rules.resolves(name)
         if not verdict.allow:
-            self._record_refused(name, verdict.reason)
-            return dns.answer(asked, dns.NXDOMAIN)
+            held = self.holds is not None and self.holds.asks(name, verdict)
+            self._record_refused(name, "ask" if held else "deny", verdict.reason)
+            if not held:
+                return dns.answer(asked, dns.NXDOMAIN)
         if asked.kind not in (dns.A, dns.ANY):  # AAAA, and HTTPS with its keys for an encrypted ClientHello: there are none
             return dns.answer(asked)
         where = self.names.address(name, self.now)
         return dns.answer(asked, dns.NOERROR, address.packed(where), TTL) if where else dns.answer(asked, dns.SERVFAIL)
 
-    def _record_refused(self, name: str, reason: str) -> None:
+    def _record_refused(self, name: str, verdict: str, reason: str) -> None:
         last = self._refused.pop(name, 0.0)
         self._refused[name] = last if last + REPEAT > self.now else self.now
         if len(self._refused) > REMEMBERED:
             del self._refused[next(iter(self._refused))]
         if last + REPEAT <= self.now:
-            self.report("dns", (name, 0), ("deny", reason))
+            self.report("dns", (name, 0), (verdict, reason))
 
 
 class Stream:

@@ -3,6 +3,7 @@ bubblewrap holds the command back (`--block-fd`); `close` ends it. Only light im
 
     egress = prepare(network, host, event_fd=fd)       # ConfigError for entries that are none
     supervisor.run(..., on_started=egress.attach)      # RunError when the box cannot have its network
+    egress.questions()                                 # when its `fd` can be read
     egress.close()
 """
 
@@ -36,11 +37,14 @@ GOODBYE = 2.0  # seconds for the last lines of the record
 
 
 class Egress:
-    """The egress process `pid`. `fd` becomes readable when it has ended, for whatever reason: the box then has no network."""
+    """The egress process `pid`. `fd` becomes readable when there is a question, or it has ended, for whatever reason: the box then
+    has no network."""
 
     def __init__(self, pid: int, control: _socket.socket) -> None:
         self.pid = pid
         self._control = control
+        self._asked: list[str] = []
+        self._why = ""
 
     @property
     def fd(self) -> int:
@@ -65,15 +69,24 @@ class Egress:
 
     def ended(self) -> str:
         """Why it ended before it was asked to, when `fd` is readable; "" while it lives."""
-        poll = select.poll()
-        poll.register(self.fd, select.POLLIN)
-        if not self.pid or not poll.poll(0):
-            return ""
-        try:
-            message = self._control.recv(4096, _socket.MSG_DONTWAIT)
-        except OSError:
-            message = b""
-        return message[1:].partition(b"\0")[0].decode("utf-8", "replace") or "it was killed"
+        while self.pid and not self._why:
+            try:
+                message = self._control.recv(4096, _socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                break
+            except OSError:
+                message = b""
+            if message[:1] == b"?":
+                self._asked.append(message[1:].decode("ascii", "replace"))
+            else:
+                self._why = message[1:].partition(b"\0")[0].decode("utf-8", "replace") or "it was killed"
+        return self._why
+
+    def questions(self) -> list[str]:
+        """The `HOST:PORT` of hosts that wait for the user's answer, each once; hostile text."""
+        self.ended()
+        found, self._asked = self._asked, []
+        return found
 
     def close(self) -> None:
         """Ends it, when it has written its last lines. Twice is once."""
@@ -82,7 +95,8 @@ class Egress:
                 self._control.send(b"stop")
                 poll = select.poll()
                 poll.register(self.fd, select.POLLIN)
-                poll.poll(GOODBYE * 1000)
+                while poll.poll(GOODBYE * 1000) and self._control.recv(4096, _socket.MSG_DONTWAIT)[:1] == b"?":
+                    pass
             except OSError:
                 pass
             try:
@@ -102,9 +116,11 @@ def prepare(
     origins: Mapping[str, Origin] | None = None,
     event_fd: int = -1,
     folder: str = "",
+    spare: tuple[str, ...] | None = None,
 ) -> Egress:
     """Forks the egress process. `host` answers for groups (`@pip`) and credentials; `event_fd` gets the record (`record`), and is
-    left to the caller to close; in `folder` it is asked for hosts while the box runs (`approvals`). Must be called by the main thread of a process with no other: the fork copies only that one, and
+    left to the caller to close; in `folder` it is asked for hosts while the box runs (`approvals`), and the user is asked about all but
+    those of `spare`, unless it is None. Must be called by the main thread of a process with no other: the fork copies only that one, and
     the process ends with the thread that made it (prctl(2), PR_SET_PDEATHSIG). Raises ConfigError, RunError."""
     wanted = None
     if network.mode == "allowlist":
@@ -119,7 +135,7 @@ def prepare(
         ours.close()
         from inner.egress.process import Task, become
 
-        become(theirs, parent, Task(wanted, event_fd, credentials or {}, host, folder, tuple(published)))
+        become(theirs, parent, Task(wanted, event_fd, credentials or {}, host, folder, spare, tuple(published)))
     theirs.close()
     for listener, _ in published:
         listener.close()

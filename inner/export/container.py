@@ -125,6 +125,8 @@ def _notices(plan: Plan, profile: Profile, volumes: tuple[Volume, ...]) -> Itera
         yield f"network_allow is not held by names here ({', '.join(plan.network.allow) or 'no hosts'}): see the network below"
     if plan.network.deny:
         yield f"network_deny is not held: {', '.join(plan.network.deny)}"
+    if plan.network.ask:
+        yield "nobody is asked about hosts"
     if plan.network.publish:
         yield "ports are not published"
     if plan.seccomp == "default":

@@ -1,4 +1,5 @@
-"""The network of one run: the egress process before the box, its listeners when the box is there, and a word if it ends too early."""
+"""The network of one run: the egress process before the box, its listeners when the box is there, a word about hosts that the user is
+asked about, and one if it ends too early."""
 
 from __future__ import annotations
 
@@ -27,12 +28,17 @@ class Network:
         self._egress, self._record, self._mode = egress, record, mode
         self._why = ""
 
-    def look(self) -> None:
-        """It has ended, if it has."""
+    def look(self, say: Callable[[str], object] | None = None) -> bool:
+        """Says which hosts wait for an answer, to `say`. False when it has ended."""
+        for host in self._egress.questions():
+            if say is not None:
+                entry = host.removesuffix(":443").removesuffix(":80")
+                say(f"{host} is not on the list, and waits for your answer: `inner approvals allow {entry}` in another terminal")
         if not self._why:
             self._why = self._egress.ended()
             if self._why:
                 self._record.write("network", verdict="fail", reason=self._why)
+        return not self._why
 
     def tell(self, warn: Callable[[str], None]) -> None:
         """To be called when the box has ended, before the egress process is."""
@@ -48,7 +54,10 @@ def of(plan: Plan, profile: Profile, host: Host, record: Record, folder: str, un
     from inner.egress.start import prepare
 
     credentials = profile.credentials if network.mode == "allowlist" else {}
-    egress = prepare(network, host, credentials=credentials, origins=profile.origins, event_fd=record.fd, folder=folder)
+    spare = network.spare if network.ask else None
+    egress = prepare(
+        network, host, credentials=credentials, origins=profile.origins, event_fd=record.fd, folder=folder, spare=spare
+    )
     undo.later(egress.close)
     syscall.bound_files(egress.pid, MOST_RECORDED)
     return Network(egress, record, network.mode)

@@ -174,6 +174,14 @@ class Terminal:
             return
         tree.signal_below(self.init, (signum,), group=group)
 
+    def calm(self) -> bool:
+        """Whether the box's side takes whole lines, on the usual screen: no editor, no shell that waits for a command."""
+        try:
+            lines = termios.tcgetattr(self.master)[LFLAG] & termios.ICANON  # those of the other side (pty(7))
+        except termios.error:
+            return False
+        return bool(lines) and not self.behind and not self.filter.screen()
+
     def close(self) -> None:
         for fd in (self.slave, self.master):
             if fd >= 0:

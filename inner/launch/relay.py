@@ -113,6 +113,7 @@ class Pump:
         self.last = last
         self.waiting: list[bytes] = []  # held back
         self.lost = ""
+        self.last_byte = b"\n"
         self.broken = False
         self._own = own
         self._rest = memoryview(b"")
@@ -183,8 +184,18 @@ class Pump:
         if self.through is not None:
             data = self.through(data)
         if data:
+            self.last_byte = data[-1:]
             self._rest = memoryview(bytes(self._rest) + data if self.busy else data)
             self._write()
+
+    def insert(self, line: bytes) -> None:
+        """Writes a line that did not come from the source, after what has come, at the beginning of a line as far as we know."""
+        end = b"\r\n" if self.through is not None else b"\n"
+        if self.last_byte not in (b"\n", b"\r"):
+            line = end + line
+        self.last_byte = b"\n"
+        self._rest = memoryview(bytes(self._rest) + line + end)
+        self._write()
 
     def _write(self) -> None:
         try:

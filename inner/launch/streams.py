@@ -138,6 +138,19 @@ class Streams:
         except OSError as problem:
             self.log, self.log_lost = -1, (problem.strerror or "").lower()
 
+    def say(self, text: str) -> bool:
+        """A line of inner's own between what the box writes, on standard error. False, and nothing is said, where a program has the
+        screen to itself, or edits what is typed: it would not know."""
+        pumps = {pump.name: pump for pump in self.pumps}
+        if NAMES[2] in pumps or self.terminal is None:
+            pump = pumps.get(NAMES[2]) or pumps.get(NAMES[1])
+        else:
+            pump = pumps["terminal"] if self.terminal.calm() else None
+        if pump is None or pump.done:
+            return False
+        pump.insert(f"inner: {text}".encode())
+        return True
+
     # --- after the end ----------------------------------------------------------------------------------------------------
 
     def stop_input(self) -> None:

@@ -47,7 +47,7 @@ def run(
     on_started: Callable[[int], object] | None = None,
     enter: Callable[[], None] | None = None,
     given: Mapping[str, int] | None = None,
-    beside: tuple[int, Callable[[], object]] | None = None,
+    beside: tuple[int, Callable[[Callable[[str], object]], bool]] | None = None,
     log: int = -1,
     stdio: tuple[int, int, int] = (0, 1, 2),
     starter: Callable[..., Start] = Start,
@@ -58,7 +58,8 @@ def run(
     `timeout`, `grace`: seconds, 0 for no limit. `on_started(pid)` is called with the host's number of pid 1 of the box, before
     anything in the box runs (`--block-fd`); an error it raises ends the run. `enter` is called in the process that becomes
     bubblewrap, before it does. `given`: descriptors for the words that name one;
-    `status` and `block` are ours. `beside`: a descriptor, and what is called once when it can be read while the command runs. `log`: a descriptor that gets every byte of output, as it was written. `starter` makes the start, when it is
+    `status` and `block` are ours. `beside`: a descriptor, and what is called whenever it can be read while the command runs, with a way to say a line to the
+    user (`Streams.say`), until it returns False. `log`: a descriptor that gets every byte of output, as it was written. `starter` makes the start, when it is
     not bubblewrap that starts. Raises RunError when bubblewrap cannot be started at all.
     """
     began = time.monotonic()
@@ -107,7 +108,7 @@ class Supervisor:
         self.hurry = False
         self.timed_out = False
         self.look_at = 0.0
-        self.beside: tuple[int, Callable[[], object]] | None = None
+        self.beside: tuple[int, Callable[[Callable[[str], object]], bool]] | None = None
 
     def begin(self, start: Start) -> None:
         """Forks."""
@@ -183,9 +184,8 @@ class Supervisor:
         for fd, events in wanted.items():
             poll.register(fd, events)
         found = dict(poll.poll(None if seconds is None else max(0, seconds * 1000)))
-        if beside is not None and beside[0] in found:
+        if beside is not None and beside[0] in found and not beside[1](self.streams.say):
             self.beside = None
-            beside[1]()
         if self.status in found:
             self._read_status()
         for fd, events, pump in turns:

@@ -99,6 +99,10 @@ class TermFilter:
         """True while the terminal may type by itself: it was asked something, or a mode reports mouse, focus or paste."""
         return self.asked > 0 or any(self._modes.get(mode) for mode in TYPES)
 
+    def screen(self) -> bool:
+        """True while a program uses the other screen, or is in the middle of a sequence."""
+        return bool(self._hold) or self._skipped >= 0 or any(self._modes.get(mode) for mode in SCREENS)
+
     def _reset(self) -> None:
         self._modes.clear()
         self._dirty.clear()

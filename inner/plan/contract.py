@@ -90,6 +90,7 @@ def _facts(
             "mode": sandbox.network_mode,
             "hosts": list(hosts),
             "denied": list(sandbox.network_deny),
+            "asks": sandbox.network_ask and sandbox.network_mode == "allowlist",
             "credentials": list(dict.fromkeys(host for one in profile.credentials.values() for host in one.hosts)),
         },
         "allowed": list(sandbox.allow),
@@ -154,7 +155,11 @@ def _network(network: dict[str, object]) -> str:
     hosts = _list(
         "Only these hosts, by TLS or HTTP on their usual ports unless a port is named:", network["hosts"], "no host at all"
     )
-    more = _list("Never these:", network["denied"]) + "Any other name has no address (NXDOMAIN). No proxy is needed.\n"
+    more = _list("Never these:", network["denied"]) + (
+        "The user is asked about any other on ports 443, 80 and 22, and the connection waits for up to a minute. No proxy is needed.\n"
+        if network["asks"]
+        else "Any other name has no address (NXDOMAIN). No proxy is needed.\n"
+    )
     if network["credentials"]:
         more += _list(
             "At these, by `http://` and not by `https://`, a key is put on each request outside:", network["credentials"]

@@ -238,7 +238,9 @@ def _host(
         both = Candidate(listed.to, {"sandbox.network_mode": Set("allowlist"), **listed.patches}, listed.flags)
         return Answer(entry, "host", "denied", ("the box has no network",), origin), (both,)
     verdict = decide(plan, profile)
-    answer = Answer(entry, "host", "allowed" if verdict.allow else "denied", (verdict.reason,), verdict.origin)
+    asked = plan.network.ask and not verdict.allow and not verdict.fixed
+    reasons = (verdict.reason, "you will be asked about it: `inner approvals`") if asked else (verdict.reason,)
+    answer = Answer(entry, "host", "allowed" if verdict.allow else "denied", reasons, verdict.origin)
     return answer, () if verdict.allow or verdict.fixed else (listed,)
 
 

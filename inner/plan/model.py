@@ -161,6 +161,8 @@ class Network:
     brought: tuple[
         tuple[str, str], ...
     ] = ()  # entries of `allow` that no list has, and who brought them: `agent claude`, `credential api`
+    ask: bool = False  # the user is asked about hosts that are on no list, but not about those of `spare`
+    spare: tuple[str, ...] = ()
     publish: tuple[tuple[int, int], ...] = ()  # a port of the host's loopback, and the port in the box that answers there
 
 

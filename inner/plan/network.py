@@ -34,7 +34,28 @@ def network(box: Box) -> Network:
                 known.add(host)
                 box.hosts.append((host, f"credential {name}"))
     allow = (*box.sandbox.network_allow, *(host for host, _ in box.hosts))
-    return Network(mode, allow, box.sandbox.network_deny, tuple(box.hosts), published(box.request.publish, mode))
+    ask = _asks(box, mode)
+    return Network(
+        mode,
+        allow,
+        box.sandbox.network_deny,
+        tuple(box.hosts),
+        ask=ask,
+        spare=tuple(host for one in box.agents for host in one.OPTIONAL) if ask else (),
+        publish=published(box.request.publish, mode),
+    )
+
+
+def _asks(box: Box, mode: str) -> bool:
+    """Whether the user is asked about hosts that are on no list. A box that reaches all of them would never ask."""
+    if mode == "full" and box.sandbox.network_ask and box.profile.origin("sandbox.network_mode").source != "flag":
+        origin = box.profile.origin("sandbox.network_ask")
+        raise ConfigError(
+            "the box shares the host's network, and nobody is asked about what it reaches",
+            where=str(origin) if origin.file else "",
+            hint='`network_mode = "allowlist"` under `[sandbox]`',
+        )
+    return mode == "allowlist" and box.sandbox.network_ask
 
 
 def _credentials(box: Box, mode: str) -> None:

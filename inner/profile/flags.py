@@ -36,6 +36,11 @@ def layer(request: Request) -> Layer:
                 raise UsageError(f"`{ascii(host)[1:-1]}` is not a host", hint="for instance `example.org` or `example.org:22`")
         patch["sandbox.network_allow"] = _added(request.allow_host)
         patch.setdefault("sandbox.network_mode", AtLeast("allowlist"))
+    if request.ask:
+        if request.network is not None:
+            raise UsageError("to be asked about hosts takes a network with a list of them", hint="leave one of them out")
+        patch["sandbox.network_ask"] = Set(True)
+        patch.setdefault("sandbox.network_mode", AtLeast("allowlist"))
     for text in request.mount:
         key, spec = _mount(text)
         patch[key] = Set(spec)

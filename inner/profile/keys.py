@@ -59,6 +59,7 @@ KEYS: dict[str, Key] = {
     "sandbox.network_mode": Key("scalar", "order", NETWORK),
     "sandbox.network_allow": Key("list", "hosts"),
     "sandbox.network_deny": Key("deny", "more"),
+    "sandbox.network_ask": Key("scalar", "order", (False, True)),
     "sandbox.clipboard": Key("scalar", "order", (False, True)),
     "sandbox.pid_namespace": Key("scalar", "order", (True, False)),
     "sandbox.git_dir": Key("scalar", "order", ("ro", "protected", "rw")),

@@ -52,6 +52,7 @@ class Sandbox:
     network_mode: str = "off"  # or "allowlist", "full"; the legacy key `network` is folded in by profile.schema
     network_allow: tuple[str, ...] = ()
     network_deny: tuple[str, ...] = ()
+    network_ask: bool = False
     clipboard: bool = False
     pid_namespace: bool = True
     git_dir: str = "protected"  # or "ro", "rw"

@@ -64,6 +64,7 @@ MEANING = {
     "sandbox.network_mode": "`off`; `allowlist`: the hosts of `network_allow` and nothing else; `full`: what the host reaches",
     "sandbox.network_allow": "`HOST` (ports 80 and 443), `HOST:PORT`, `*.HOST`, an address, or a group such as `@pip`",
     "sandbox.network_deny": "hosts, the same way, on every port; goes before `network_allow`",
+    "sandbox.network_ask": "`true`: a connection to a host on neither list waits a minute for your answer (`inner approvals`)",
     "sandbox.clipboard": "the display server, and the clipboard with it",
     "sandbox.pid_namespace": "`false`: the box sees the processes of the host",
     "sandbox.git_dir": "`.git` of the project: `ro`; `protected`: commits work, hooks and configuration are held; `rw`",

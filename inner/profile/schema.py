@@ -34,6 +34,7 @@ class SandboxPart(Part):
     network_mode: Literal["off", "allowlist", "full"] = "off"
     network_allow: Annotated[Any, Listing(values.host)] = ()
     network_deny: Annotated[Any, Listing(values.host, "deny")] = ()
+    network_ask: bool = False
     clipboard: bool = False
     pid_namespace: bool = True
     git_dir: Literal["protected", "ro", "rw"] = "protected"

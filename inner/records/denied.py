@@ -33,14 +33,23 @@ class Denied:
 
 
 def denied(run: Run) -> list[Denied]:
-    """Each host and port once, the first first. What the user allowed afterwards is left out."""
+    """Each host and port once, the first first. What the user allowed afterwards is left out. A name that was looked up to ask about
+    it is one of them if no connection followed: it was to a port at which nobody listens."""
     found: dict[tuple[str, int], Denied] = {}
+    looked_up: set[str] = set()
     for event in run.events:
         host, port = str(event.get("host", "")), event.get("port", 0)
         if not isinstance(port, int):
             continue
         if event["event"] == "decide" and event.get("verdict") == "allow":
             found = {key: one for key, one in found.items() if not _covers(host, port, one)}
+            continue
+        if event["event"] in ("hold", "connect") and host in looked_up:
+            looked_up.remove(host)
+            del found[host, 0]
+        if event["event"] == "dns" and event.get("verdict") == "ask" and (host, 0) not in found:
+            looked_up.add(host)
+            found[host, 0] = Denied(host, 0, UNLISTED, entry=_entry(host, 0, UNLISTED))
         elif event["event"] in ("dns", "connect") and event.get("verdict") == "deny":
             key = (host, port if event["event"] == "connect" else 0)
             if key in found:

@@ -64,6 +64,7 @@ class Record:
             command=_line(plan.command, env),
             cwd=plan.cwd,
             network=plan.network.mode,
+            ask=plan.network.ask,
             env=[variable.name for variable in plan.env],
             terminal=plan.terminal,
             timeout=plan.timeout,
