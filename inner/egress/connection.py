@@ -30,6 +30,7 @@ SNIFF_TIME = 0.1  # to go on with what may be the first line of a request, or is
 LINGER_TIME = 2.0  # to take the answer to what was refused
 HALF_TIME = 300.0  # to go on sending to an end that has said all
 
+CROWDED = "too many wait for an answer: not on the list"
 PIECE = 1 << 14
 PIECES = 16  # before others have their turn
 IN, GONE, QUIET = select.EPOLLIN, select.EPOLLHUP | select.EPOLLERR, select.EPOLLRDHUP
@@ -185,8 +186,8 @@ class Connection(Outbound):
             if isinstance(self.gate, Proxy):
                 if self.gate.target is not None:
                     self._take_over(self.gate)
-                elif self.gate.open_question is not None:
-                    self._ask(self.gate.open_question)
+                elif self.gate.waits:
+                    self._ask(self.gate)
             self._account()
             if self.phase == HEAD and self._pending:
                 self._resolve()
@@ -217,13 +218,11 @@ class Connection(Outbound):
 
     # --- while the user is asked ------------------------------------------------------------------------------------------
 
-    def _ask(self, verdict: Verdict) -> None:
+    def _ask(self, gate: Proxy) -> None:
         """A client of the proxy wants to go where the list does not lead."""
-        assert isinstance(self.gate, Proxy)  # noqa: S101 - nobody else asks
-        self.asked = self.gate.asked
-        holds = self.server.holds
-        if holds is None or not holds.asks(self.asked[0], verdict) or not holds.take(self, *self.asked):
-            raise denied(verdict.reason)
+        self.asked = gate.asked
+        if self.server.holds is None or not self.server.holds.take(self, *self.asked):
+            raise denied(CROWDED)
         self.phase = HELD
         self._up_wants = WAIT
         self.hush()

@@ -11,6 +11,7 @@ from inner.egress.rules import HTTP, HTTPS, normal_host
 from inner.frozen import TYPE_CHECKING, frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
     from inner.egress.rules import Entry, Rules, Verdict
@@ -255,17 +256,18 @@ class Sniff:
 
 class Proxy:
     """The first words to a proxy: CONNECT, or a request in absolute form. When `target` is set, `gate` takes over: `answer` goes
-    to the client, `first` to the other end."""
+    to the client, `first` to the other end. `asks`: whether the user is to be asked about a host; then `settle` goes on."""
 
     open = False
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, asks: Callable[[str, Verdict], bool] | None = None) -> None:
         self.rules = rules
+        self.asks = asks
         self.target: Target | None = None
         self.gate: Gate | None = None
         self.answer = b""
         self.asked: tuple[str, int] = ("", 0)
-        self.open_question: Verdict | None = None  # what the list says of it, where the user may say otherwise
+        self.waits = False  # for the user's answer: not to be fed
         self._requests = http.Requests()
         self._items: list[tuple[str, http.Request | bytes]] = []
 
@@ -274,7 +276,7 @@ class Proxy:
         return self._requests.held
 
     def feed(self, data: bytes) -> bytes:
-        """What goes on, which is nothing until there is a target. Not to be fed while a question is open."""
+        """What goes on, which is nothing until there is a target."""
         try:
             items = self._requests.feed(data)
         except http.BadRequest as problem:
@@ -289,16 +291,16 @@ class Proxy:
         self.asked = (normal_host(request.host) or request.host, port)
         self._items = items
         verdict = self.rules.decide(request.host, port)
-        if verdict.final:
+        if verdict.allow:
+            return self.settle(verdict)
+        if self.asks is None or not self.asks(request.host, verdict):
             raise denied(verdict.reason)
-        if not verdict.allow:
-            self.open_question = verdict
-            return b""
-        return self.settle(verdict)
+        self.waits = True
+        return b""
 
     def settle(self, verdict: Verdict) -> bytes:
         """What goes on of the request that `verdict` allows."""
-        items, self._items, self.open_question = self._items, [], None
+        items, self._items, self.waits = self._items, [], False
         request = items[0][1]
         assert isinstance(request, http.Request) and verdict.entry is not None  # noqa: S101, PT018 - allowed by an entry
         target = Target(*self.asked, verdict.entry)

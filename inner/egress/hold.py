@@ -8,7 +8,7 @@ asked about has an address for as long; nothing is ever asked outside for it.
 from __future__ import annotations
 
 from inner.egress import tls
-from inner.egress.connection import Connection
+from inner.egress.connection import CROWDED, Connection
 from inner.egress.gates import Raw, Refused, denied
 from inner.egress.outbound import HELD
 from inner.egress.rules import HTTP, HTTPS, normal_name
@@ -127,7 +127,7 @@ class Held(Connection):
         """Waits, or is refused where too many do."""
         self.phase = HELD
         if self.server.holds is None or not self.server.holds.take(self, *self.asked):
-            self.unheld("too many wait for an answer: not on the list")
+            self.unheld(CROWDED)
         else:
             self.hush()
 

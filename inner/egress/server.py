@@ -242,7 +242,7 @@ class Server:
                 sock.close()
             return
         if (where, port) == (RESOLVER, PROXY_PORT):
-            self.connect(Connection(self, sock, (RESOLVER, PROXY_PORT), None, Proxy(self.rules)))
+            self.connect(Connection(self, sock, (RESOLVER, PROXY_PORT), None, Proxy(self.rules, self.holds and self.holds.asks)))
             return
         host = self.names.meant(where)
         verdict = self.rules.decide(host or where, port)

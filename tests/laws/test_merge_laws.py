@@ -161,7 +161,7 @@ FORBIDS = {
 NOTHING = {"description", "entrypoint.interactive", "entrypoint.tui", "entrypoint.cursor_fix", "output.summary"}
 STEPS = {
     "experimental": (True, False), "sandbox.root": ("minimal", "host-ro"), "sandbox.home": ("isolated", "host-ro"), "sandbox.toolchains": ("off", "auto"),
-    "sandbox.network_mode": ("off", "allowlist", "full"), "sandbox.clipboard": (False, True), "sandbox.pid_namespace": (True, False),
+    "sandbox.network_mode": ("off", "allowlist", "full"), "sandbox.network_ask": (False, True), "sandbox.clipboard": (False, True), "sandbox.pid_namespace": (True, False),
     "sandbox.git_dir": ("ro", "protected", "rw"), "sandbox.seccomp": ("default", "off"), "sandbox.login": ("off", "copy", "sync"), "env.inherit_all": (False, True),
 }  # fmt: skip
 MODES = {

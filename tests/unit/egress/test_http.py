@@ -218,3 +218,16 @@ def test_the_proxy():
         with pytest.raises(Refused) as caught:
             Proxy(asked).feed(bad + b" HTTP/1.1\r\nHost: a.example\r\n\r\n")
         assert caught.value.answer.startswith(b"HTTP/1.1 4")
+
+
+def test_the_proxy_waits_where_the_user_is_asked():
+    asked = rules(["a.example"], ["evil.example"])
+    one = Proxy(asked, lambda host, verdict: not verdict.final)
+    assert one.feed(b"CONNECT B.example:22 HTTP/1.1\r\nHost: x\r\n\r\nSSH-2.0-x\r\n") == b""
+    assert (one.waits, one.target, one.asked) == (True, None, ("b.example", 22))
+    verdict = rules(["b.example:22"]).decide("b.example", 22)
+    assert one.settle(verdict) == b"SSH-2.0-x\r\n"
+    assert (one.waits, one.target) == (False, Target("b.example", 22, verdict.entry))
+    for never in (b"CONNECT evil.example:443", b"CONNECT 2130706433:443"):
+        with pytest.raises(Refused):
+            Proxy(asked, lambda host, verdict: not verdict.final).feed(never + b" HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -34,7 +34,8 @@ def test_it_says_what_can_be_written_read_and_reached():
     assert record["writable"] == [PROJECT]
     assert {"/usr", "/data"} <= set(record["read_only"])
     assert {"/tmp", "/home/user"} <= set(record["temporary"])
-    assert record["network"] == {"mode": "allowlist", "hosts": ["example.org"], "denied": ["evil.example.org"], "credentials": []}
+    network = {"mode": "allowlist", "hosts": ["example.org"], "denied": ["evil.example.org"], "asks": False, "credentials": []}
+    assert record["network"] == network
     assert (record["blocked_commands"], record["time_limit_seconds"]) == (["apt-get"], 60)
     for word in ("`/data`", "`example.org`", "`apt-get`", "60 seconds", "--allow-host"):
         assert word in text

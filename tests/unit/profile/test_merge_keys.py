@@ -23,6 +23,7 @@ CASES: dict[str, tuple[str, str, object, object]] = {
     "sandbox.network_mode": (S + 'network_mode = "off"', S + 'network_mode = "full"', "full", "off"),
     "sandbox.network_allow": (S + 'network_allow = ["a"]', S + 'network_allow = ["b"]', A_B, A),
     "sandbox.network_deny": (S + 'network_deny = ["a"]', S + 'network_deny = ["b"]', A_B, A_B),
+    "sandbox.network_ask": (S + "network_ask = false", S + "network_ask = true", True, False),
     "sandbox.clipboard": (S + "clipboard = false", S + "clipboard = true", True, False),
     "sandbox.pid_namespace": (S + "pid_namespace = true", S + "pid_namespace = false", False, True),
     "sandbox.git_dir": (S + 'git_dir = "ro"', S + 'git_dir = "protected"', "protected", "ro"),
