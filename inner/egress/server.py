@@ -242,7 +242,15 @@ class Server:
                 sock.close()
             return
         if (where, port) == (RESOLVER, PROXY_PORT):
-            self.connect(Connection(self, sock, (RESOLVER, PROXY_PORT), None, Proxy(self.rules, self.holds and self.holds.asks)))
+            self.connect(
+                Connection(
+                    self,
+                    sock,
+                    (RESOLVER, PROXY_PORT),
+                    None,
+                    Proxy(self.rules, self.holds.asks if self.holds is not None else None),
+                )
+            )
             return
         host = self.names.meant(where)
         verdict = self.rules.decide(host or where, port)
