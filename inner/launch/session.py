@@ -142,9 +142,9 @@ def recover(folder: str, warn: Callable[[str], None], progress: Callable[[str], 
     """Undo on the host what the run of `folder` would have undone itself."""
     box = write.box(folder)
     if box is not None:
-        tree.end(
-            *box
-        )  # killed while bubblewrap was busy, inner does not take the box along (bubblewrap's --die-with-parent is set late)
+        tree.end(*box)
+    else:  # killed while bubblewrap was busy, inner does not take the box along (bubblewrap's --die-with-parent is set late)
+        tree.end_lost()
     scaffold.remove(folder)
     from inner.launch import limits
 
