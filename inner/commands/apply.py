@@ -46,7 +46,7 @@ def main(words: Sequence[str], *, dry_run: bool, yes: bool, ways: Sequence[str])
     from inner.commands.diff import state, touches
     from inner.review import record
     from inner.review.git import repositories
-    from inner.review.run import recover, settle
+    from inner.review.run import recover
     from inner.review.select import changed, nothing
 
     if len(ways) > 1:
@@ -68,18 +68,28 @@ def main(words: Sequence[str], *, dry_run: bool, yes: bool, ways: Sequence[str])
                 ui.note("nothing was changed")
                 return 1
         with Busy(ui.note, "applying"):
-            settle(review)  # of a run that was killed
-            if not os.path.lexists(f"{review.folder}/review"):
-                ui.note("there was nothing to apply")
-                return 0
-            _recover(review)
-            with changed(review, paths, os.getcwd()) as found:  # as it is now: the question may have taken its time
-                left = _apply(review, found, ways)
-            for one in commits:
-                _take_over(review, one)
-            return _finish(review, left)
+            return _all(review, paths, commits, ways)
+    except KeyboardInterrupt:
+        ui.note(f"interrupted: what is applied is applied, and the rest is kept: `inner apply {review.id}` goes on")
+        raise
     finally:
         os.close(lock)
+
+
+def _all(review: Review, paths: Sequence[str], commits: Sequence[Repository], ways: Sequence[str]) -> int:
+    from inner.review.run import settle
+    from inner.review.select import changed
+
+    settle(review)  # of a run that was killed
+    if not os.path.lexists(f"{review.folder}/review"):
+        ui.note("there was nothing to apply")
+        return 0
+    _recover(review)
+    with changed(review, paths, os.getcwd()) as found:  # as it is now: the question may have taken its time
+        left = _apply(review, found, ways)
+    for one in commits:
+        _take_over(review, one)
+    return _finish(review, left)
 
 
 def _show(found: Changed, commits: Sequence[Repository]) -> None:

@@ -19,7 +19,7 @@ from inner.launch import shadow
 from inner.launch.gitcommand import Git, own_config
 from inner.launch.gitindex import parse
 from inner.launch.gitobjects import is_name, move_objects
-from inner.launch.rundir import write
+from inner.launch.rundir import remove, write
 from inner.launch.shadow import OPERATIONS, is_hash, read, stamp, walk_refs
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def bring_back(into: str, run: str) -> Brought | None:
         return None
     taking = Taking(into, run, *found)
     try:
+        again(into)
         return taking.all()
     except (RunError, OSError, ValueError) as problem:
         kept = f"{into.rpartition('/runs/')[0]}/kept"
@@ -68,6 +69,21 @@ def bring_back(into: str, run: str) -> Brought | None:
         reason = problem.message if isinstance(problem, RunError) else str(problem)
         note = f"commits of the box could not be taken over ({reason}): they are in `{place}`"
         return Brought(taking.shadow.top, tuple(taking.updated), tuple(taking.kept), (*taking.notes, note))
+
+
+def again(into: str) -> None:
+    """After an attempt that failed or was killed: objects go back to where they were, the rest of it is removed."""
+    source = f"{into}/box/objects"
+    if os.path.isdir(source):
+        for folder in os.listdir(source):
+            for name in os.listdir(f"{source}/{folder}"):
+                if folder == "info" or name.endswith((".idx", ".rev")):
+                    continue
+                os.makedirs(f"{into}/shadow/objects/{folder}", mode=0o700, exist_ok=True)
+                os.rename(f"{source}/{folder}/{name}", f"{into}/shadow/objects/{folder}/{name}")
+    for place in (f"{into}/box", f"{into}/ours"):
+        if os.path.lexists(place):
+            remove(place)
 
 
 class Taking:

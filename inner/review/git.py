@@ -9,7 +9,7 @@ import os
 from inner.errors import HostError, RunError
 from inner.frozen import TYPE_CHECKING, frozen
 from inner.launch import rundir, shadow
-from inner.launch.bringback import Taking
+from inner.launch.bringback import Taking, again
 from inner.launch.gitcommand import own_config
 from inner.paths import HostPath
 from inner.plan.model import Shadow
@@ -68,7 +68,7 @@ def take_over(review: Review, repository: Repository) -> Brought | None:
     known = shadow.recorded(repository.into)
     if known is None:
         raise HostError("the copy of git's folder cannot be read", where=repository.into)
-    _again(repository.into)
+    again(repository.into)
     try:
         brought = Taking(repository.into, review.id, *known).all()
     except (RunError, OSError, ValueError) as problem:
@@ -76,21 +76,6 @@ def take_over(review: Review, repository: Repository) -> Brought | None:
         raise HostError(f"commits could not be taken over: {reason}", where=repository.top) from None
     rundir.remove(repository.into)
     return brought
-
-
-def _again(into: str) -> None:
-    """After an attempt that failed or was killed: objects go back to where they were, the rest of it is removed."""
-    source = f"{into}/box/objects"
-    if os.path.isdir(source):
-        for folder in os.listdir(source):
-            for name in os.listdir(f"{source}/{folder}"):
-                if folder == "info" or name.endswith((".idx", ".rev")):
-                    continue
-                os.makedirs(f"{into}/shadow/objects/{folder}", mode=0o700, exist_ok=True)
-                os.rename(f"{source}/{folder}/{name}", f"{into}/shadow/objects/{folder}/{name}")
-    for place in (f"{into}/box", f"{into}/ours"):
-        if os.path.lexists(place):
-            rundir.remove(place)
 
 
 def new(changes: Sequence[Change]) -> list[Change]:

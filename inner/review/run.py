@@ -9,6 +9,7 @@ from inner.frozen import TYPE_CHECKING, replace
 from inner.launch import rundir
 from inner.paths import BoxPath, HostPath, covers
 from inner.plan.model import Bind, Overlay
+from inner.progress import Busy
 from inner.review import overlay, record
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ class Kept:
         if self.review is None:
             return
         try:
-            self.changes = settle(self.review)
+            with Busy(self._progress, "looking at what is changed"):
+                self.changes = settle(self.review)
         except (InnerError, OSError) as problem:  # the run has ended, and its status is what counts
             reason = problem.message if isinstance(problem, InnerError) else str(problem)
             self._warn(f"what was changed could not be looked at ({reason}); it is kept: `inner diff {self.review.id}`")

@@ -36,7 +36,7 @@ def main():
     os.makedirs(folder.rpartition("/")[0], mode=0o700, exist_ok=True)
     plan = build(profile, request, host, terminal=False, run_dir=folder)
     version, flags = _ask(bwrap, host)
-    return it._start(plan, profile, Features(HostPath(bwrap), version, frozenset(flags)), host, folder, None)
+    return it._start(plan, profile, Features(HostPath(bwrap), version, frozenset(flags)), host, folder, None, None)
 
 os.environ["INNER_STARTED_AGAIN"] = "1"
 sys.exit(guard(main, before_start=125))

@@ -235,6 +235,24 @@ def test_ctrl_c_after_the_command_loses_no_commits(tmp_path):
         assert machine.sh("git log -1 --format=%s", project) == f"{number}\n"
 
 
+@pytest.mark.parametrize("after", [0.0, 0.004, 0.008, 0.012, 0.018, 0.025, 0.035, 0.05])
+def test_whatever_is_killed_after_the_command_loses_no_commits(tmp_path, after):
+    """The next run takes over what had not been, at whatever point that was."""
+    machine = Machine(tmp_path / "home")
+    project = machine.project()
+    line = "echo more > a; git commit -qam more; echo now"
+    process = subprocess.Popen(
+        [*INNER, "run", "--", "sh", "-c", line], cwd=project, env={**machine.env, **GIT_ENV}, stdout=subprocess.PIPE
+    )
+    assert process.stdout.readline() == b"now\n"
+    time.sleep(after)
+    process.kill()
+    process.wait()
+    done = inner("run", "--", "true", cwd=project, env=machine.env)
+    assert done.returncode == 0, done.stderr
+    assert machine.sh("git log -1 --format=%s; git status --short; git fsck", project) == "more\n"
+
+
 def guarding(project, tmp_path, say):
     run = tmp_path / "state/inner/runs/1"
     run.mkdir(parents=True)
