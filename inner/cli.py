@@ -33,6 +33,7 @@ def build() -> typer.Typer:
         export,
         init,
         log,
+        man,
         profile,
         reset,
         run,
@@ -88,6 +89,7 @@ def build() -> typer.Typer:
         reset,
         export,
         completion,
+        man,
         version,
     ):
         command.add(app)

@@ -19,7 +19,7 @@ GROUPS = {
     "Run": ("run", "exec", "attach", "ps", "stop", "approvals", "log"),
     "Review what a box changed": ("diff", "apply", "discard"),
     "Know what a box can do": ("why", "verify", "profile", "trust"),
-    "Set up": ("init", "config", "doctor", "reset", "export", "completion", "version"),
+    "Set up": ("init", "config", "doctor", "reset", "export", "completion", "man", "version"),
 }
 OTHERS = "More"
 FIRST = 28  # columns of the names; longer ones have a line of their own
