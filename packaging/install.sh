@@ -3,7 +3,8 @@
 #
 #     sh packaging/install.sh
 #
-# Writes to ${XDG_DATA_HOME:-~/.local/share}/inner (a virtual environment) and links ~/.local/bin/inner. A second time updates.
+# Writes to ${XDG_DATA_HOME:-~/.local/share}/inner (a virtual environment) and links ~/.local/bin/inner. A second time updates;
+# `--uninstall` takes both away, and leaves profiles, settings and records.
 set -eu
 
 tree=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -11,6 +12,17 @@ place=${XDG_DATA_HOME:-$HOME/.local/share}/inner
 bin=$HOME/.local/bin
 
 say() { printf '%s\n' "$*" >&2; }
+
+case ${1:-} in
+    "") ;;
+    --uninstall)
+        rm -rf "$place/venv" "$place/system"
+        ! [ -e "$place" ] || rmdir --ignore-fail-on-non-empty "$place"
+        if grep -q "^#!$place/venv/bin/python " "$bin/inner" 2>/dev/null; then rm "$bin/inner"; fi
+        case $(readlink "$bin/bwrap") in "$place"/*) rm "$bin/bwrap" ;; esac
+        exit ;;
+    *) say "usage: sh packaging/install.sh [--uninstall]"; exit 2 ;;
+esac
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else return 1; fi

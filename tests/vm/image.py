@@ -8,6 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from debian_archive import archive
+
 GUEST = Path(__file__).with_name("guest")
 PACKAGES = (
     "systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,bubblewrap,python3,python3-venv,git,apparmor,procps,iproute2,kmod,"
@@ -22,21 +24,6 @@ class Image:
     def __init__(self, folder: Path) -> None:
         self.root, self.vmlinuz, self.initrd = folder / "root", folder / "vmlinuz", folder / "initrd"
         self.python = (folder / "python").read_text().strip()
-
-
-def archive() -> str:
-    """Where this machine's own distribution has its packages."""
-    form = "$(RELEASE) $(COMPONENT) $(REPO_URI)"
-    told = subprocess.run(
-        ["apt-get", "indextargets", "--format", form, "Created-By: Packages"], capture_output=True, text=True, check=True
-    )
-    with open("/etc/os-release") as file:
-        named = dict(line.strip().split("=", 1) for line in file if "=" in line)
-    found = [
-        line.split()[2] for line in told.stdout.splitlines() if line.split()[:2] == [named["VERSION_CODENAME"].strip('"'), "main"]
-    ]
-    assert found, "no apt source of this machine has its own release"
-    return found[0]
 
 
 def image(suite: str, cache: Path) -> Image:

@@ -1,10 +1,18 @@
-# The options `programs.inner`, the same for NixOS and home-manager, and the files they make below a folder.
-{ lib, pkgs }:
+# `programs.inner`, the same for NixOS and home-manager: `placed package files` is the configuration that installs a package and
+# lays files, named from the folder that configuration is in.
+placed:
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
 let
+  cfg = config.programs.inner;
   toml = pkgs.formats.toml { };
 in
 {
-  options = {
+  options.programs.inner = {
     enable = lib.mkEnableOption "inner, which runs programs in bubblewrap boxes";
     package = lib.mkOption {
       type = lib.types.package;
@@ -32,12 +40,14 @@ in
     };
   };
 
-  files =
-    folder: cfg:
-    lib.optionalAttrs (cfg.settings != { }) {
-      "${folder}/config.toml".source = toml.generate "inner-config.toml" cfg.settings;
-    }
-    // lib.mapAttrs' (
-      name: profile: lib.nameValuePair "${folder}/profiles/${name}.toml" { source = toml.generate "${name}.toml" profile; }
-    ) cfg.profiles;
+  config = lib.mkIf cfg.enable (
+    placed cfg.package (
+      lib.optionalAttrs (cfg.settings != { }) {
+        "inner/config.toml".source = toml.generate "inner-config.toml" cfg.settings;
+      }
+      // lib.mapAttrs' (
+        name: profile: lib.nameValuePair "inner/profiles/${name}.toml" { source = toml.generate "${name}.toml" profile; }
+      ) cfg.profiles
+    )
+  );
 }
