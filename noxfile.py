@@ -140,7 +140,7 @@ def bench(session: nox.Session) -> None:
 @nox.session(venv_backend="none", tags=["long", "test"])
 def vm(session: nox.Session) -> None:
     """Virtual machines: other kernels' settings, other releases, limits held by systemd. Images stay in ~/.cache/inner-tests/vm."""
-    pytest(session, "--durations=0", "tests/vm")
+    pytest(session, *WORKERS, "--durations=0", "tests/vm")
 
 
 @nox.session(venv_backend="none", tags=["test"])

@@ -1,6 +1,6 @@
 """What is wrong with this machine, or could be better, each with the command that mends it. `examine` asks everything.
 
-A probe is a function of `Asked` that yields findings; it has ten seconds, and what it raises becomes a finding, too. Nothing here
+A probe is a function of `Asked` that yields findings; it has half a minute, and what it raises becomes a finding, too. Nothing here
 prints, and no finding has the value of a secret.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 PROBES = (*box.PROBES, *kernel.PROBES, *person.PROBES)
-PATIENCE = 10.0  # seconds for one probe
+PATIENCE = 30.0  # seconds for one probe: what hangs does so for good, and a machine may be busy
 
 
 class Late(Exception):

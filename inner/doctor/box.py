@@ -99,7 +99,7 @@ def limits(asked: Asked) -> Iterator[Finding]:
     """What holds memory, processor time and processes of a run: groups given to us, or this user's systemd, really asked."""
     from inner.errors import RunError
     from inner.launch import cgroup, scope
-    from inner.launch.limits import REMEDY
+    from inner.launch.limits import remedy
 
     held = cgroup.possible()
     if len(held) == len(cgroup.FIELDS):
@@ -119,7 +119,7 @@ def limits(asked: Asked) -> Iterator[Finding]:
         if held
         else "memory and cpu cannot be limited, processes only by user namespace"
     )
-    yield Finding("limits", NOTE, some, REMEDY)
+    yield Finding("limits", NOTE, some, remedy())
 
 
 def _status(asked: Asked, name: str) -> str:

@@ -8,7 +8,6 @@ Values of variables never leave the box: a name, and whether the value looks lik
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import hashlib
@@ -250,16 +249,23 @@ def first_environment(_question: dict[str, Any]) -> dict[str, Any]:
 
 def namespaces(_question: dict[str, Any]) -> dict[str, Any]:
     """Whether a new user namespace can be made; the child that tries ends at once."""
-    libc = ctypes.CDLL(None, use_errno=True)
     child = os.fork()
     if child == 0:
-        os._exit(0 if libc.unshare(0x10000000) == 0 else 1)  # CLONE_NEWUSER
-    _, status = os.waitpid(child, 0)
+        status = 2
+        try:
+            import ctypes  # in the child alone: libffi keeps a descriptor of itself open (seen with 3.5 on Python 3.14)
+
+            status = 0 if ctypes.CDLL(None).unshare(0x10000000) == 0 else 1  # CLONE_NEWUSER
+        finally:
+            os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status not in (0, 1):
+        raise OSError("it could not be tried")
     links = {}
     for name in ("pid", "net", "ipc", "uts", "mnt", "user", "cgroup"):
         with contextlib.suppress(OSError):
             links[name] = os.readlink(f"/proc/self/ns/{name}")
-    return {"nested_user": os.waitstatus_to_exitcode(status) == 0, "links": links}
+    return {"nested_user": status == 0, "links": links}
 
 
 def terminal(_question: dict[str, Any]) -> dict[str, Any]:

@@ -171,7 +171,15 @@ def _delegated(here: str, root: str, systemd: str) -> Iterator[str]:
             continue
         if ruled and (not _given(folder) or folder.rpartition("/")[2].startswith("user@")):
             continue
+        if _occupied(folder):
+            continue
         yield folder
+
+
+def _occupied(folder: str) -> bool:
+    """Whether processes are in it: only at the very top, which has no type, may groups with controllers be beside them. Some controllers
+    can be enabled all the same, and then nothing may enter the groups below (cgroup-v2: No Internal Process Constraint, Threads)."""
+    return bool(read(f"{folder}/cgroup.type")) and bool(read(f"{folder}/cgroup.procs"))
 
 
 def _given(folder: str) -> bool:

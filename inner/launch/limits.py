@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 RLIMIT_NPROC = 6  # asm-generic/resource.h
 NOTE = "cgroup"  # in the run's folder: directories to remove when inner was killed
-REMEDY = "log in through systemd (`loginctl enable-linger`), or run in a unit with `Delegate=yes`"
+REMEDY = "log in through systemd (`loginctl enable-linger`), or run in a unit with `Delegate=yes` and `DelegateSubgroup=main`"
+ALONE = "without systemd, root can give you a control group: docs/how-to/limits.md"
 
 
 class Held:
@@ -91,7 +92,7 @@ class Held:
         reason = (self.reason or "no control group can be made here") if missing else ""
         wanted = [field for field in missing if getattr(self.asked, field) is not None]
         if missing and self.required:
-            raise HostError(f"{_list(missing)} cannot be limited, and this profile requires it: {reason}", hint=REMEDY)
+            raise HostError(f"{_list(missing)} cannot be limited, and this profile requires it: {reason}", hint=remedy())
         if wanted:
             warn(f"{_list(wanted)} cannot be limited: {reason}")
         values = {field: getattr(self.limits, field) for field in cgroup.FIELDS}
@@ -118,6 +119,11 @@ def filled(limits: Limits) -> Limits:
     except (OSError, ValueError):
         memory = 0
     return found(limits, memory=memory, cpus=len(os.sched_getaffinity(0)))
+
+
+def remedy() -> str:
+    """What would let this user limit memory and processor time."""
+    return REMEDY if os.path.isdir(cgroup.SYSTEMD) else ALONE
 
 
 def outlook(env: Mapping[str, str]) -> dict[str, str]:

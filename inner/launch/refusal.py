@@ -10,6 +10,7 @@ from inner.frozen import TYPE_CHECKING
 from inner.host import RealHost
 from inner.launch.features import answer
 from inner.plan.contract import RECORD
+from inner.ui import safe
 
 if TYPE_CHECKING:
     from inner.host import Host
@@ -21,6 +22,8 @@ MOST = "/proc/sys/user/max_user_namespaces"  # namespaces(7)
 OTHERS = {"mnt": "mount", "pid": "process", "net": "network", "ipc": "IPC", "uts": "UTS"}
 APPARMOR = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
 PROFILE = "/usr/share/apparmor/extra-profiles/bwrap-userns-restrict"
+OWN = "/etc/apparmor.d/inner"  # from inner's package
+LABEL = "/proc/self/attr/current"
 
 
 def namespace_problem(features: Features, host: Host | None = None) -> HostError | None:
@@ -33,12 +36,19 @@ def namespace_problem(features: Features, host: Host | None = None) -> HostError
         return None
     works = tuple(answer(*user, *more, *end)[0] == 0 for more in (("--ro-bind", "/", "/"), (*rest, "--proc", "/proc")))
     shown = " ".join((*user, *strict, *rest, "--proc /proc -- true"))
-    return diagnosis(host or RealHost({}), features, userns=userns_errno(), bare=works[0], without_strict=works[1], shown=shown)
+    confined = confinement(features.path)
+    host = host or RealHost({})
+    return diagnosis(
+        host, features, userns=userns_errno(), bare=works[0], without_strict=works[1], shown=shown, confined=confined
+    )
 
 
-def diagnosis(host: Host, features: Features, *, userns: int, bare: bool, without_strict: bool, shown: str) -> HostError:
+def diagnosis(
+    host: Host, features: Features, *, userns: int, bare: bool, without_strict: bool, shown: str, confined: str = ""
+) -> HostError:
     """The reason, from what was tried: `userns` is the errno of making a user namespace (0: it can be made), `bare` whether a box
-    without a pid namespace and a /proc works, `without_strict` whether one works that may nest; `shown` the failing command.
+    without a pid namespace and a /proc works, `without_strict` whether one works that may nest; `shown` the failing command;
+    `confined` AppArmor's profile for bubblewrap.
     """
     if host.lstat(RECORD):
         return HostError(
@@ -66,10 +76,10 @@ def diagnosis(host: Host, features: Features, *, userns: int, bare: bool, withou
             where=features.path,
             hint=f"`sudo chmod u-s {features.path}`: with user namespaces it needs no set-uid bit",
         )
+    name = PROFILE.rpartition("/")[2]
+    load = f"sudo ln -s {PROFILE} /etc/apparmor.d/ && sudo apparmor_parser -r /etc/apparmor.d/{name}"
+    have = "" if host.lstat(PROFILE) else "sudo apt-get install apparmor-profiles && "
     if _line(host, APPARMOR) == "1" and not bare:
-        name = PROFILE.rpartition("/")[2]
-        load = f"sudo ln -s {PROFILE} /etc/apparmor.d/ && sudo apparmor_parser -r /etc/apparmor.d/{name}"
-        have = "" if host.lstat(PROFILE) else "sudo apt-get install apparmor-profiles && "
         return HostError("AppArmor forbids user namespaces to programs without a profile", where=APPARMOR, hint=f"`{have}{load}`")
     if any(host.lstat(path) for path in ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")):
         options = "--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined"
@@ -77,6 +87,14 @@ def diagnosis(host: Host, features: Features, *, userns: int, bare: bool, withou
             return HostError("this container does not let programs make user namespaces", hint=f"`docker run {options}`")
         what = "this container hides parts of /proc, so the kernel allows no new one in it"
         return HostError(what, hint=f"`docker run {options}`, or `podman run --security-opt unmask=ALL`")
+    if confined and not bare:
+        inherited = bool(userns)  # by whatever runs in this session, not by bubblewrap alone
+        own = inherited and host.lstat(OWN)
+        return HostError(
+            f"AppArmor's profile `{safe(confined)}` forbids user namespaces to {'what runs here' if inherited else 'bubblewrap'}",
+            where=LABEL if inherited else features.path,
+            hint=f"`sudo apparmor_parser -r {OWN}` lets /usr/bin/inner make them" if own else f"`{have}{load}`",
+        )
     if without_strict:
         return HostError(
             "/proc/sys is read-only here, and user namespaces inside the box cannot be forbidden",
@@ -84,6 +102,29 @@ def diagnosis(host: Host, features: Features, *, userns: int, bare: bool, withou
             hint="`sudo mount -o remount,rw /proc/sys`",
         )
     return HostError("this host does not let bubblewrap make a box", hint=f"`{shown}` shows what it says")
+
+
+def confinement(path: str) -> str:
+    """The profile of AppArmor's in force for a bubblewrap, "" when there is none: of one that waits for its arguments."""
+    read, write = os.pipe2(os.O_CLOEXEC)
+    nothing = ((os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2))
+    try:
+        child = os.posix_spawn(path, (path, "--args", "3"), {}, file_actions=((os.POSIX_SPAWN_DUP2, read, 3), *nothing))
+    except OSError:
+        os.close(write)
+        return ""
+    finally:
+        os.close(read)
+    try:
+        with open(f"/proc/{child}/attr/current", encoding="utf-8", errors="replace") as file:
+            label, _, mode = file.read(4096).strip("\0\n").rpartition(" ")
+    except OSError:
+        return ""
+    finally:
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+        os.close(write)
+    return label if mode == "(enforce)" else ""
 
 
 def userns_errno() -> int:

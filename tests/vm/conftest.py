@@ -1,4 +1,6 @@
-"""The machines of these tests: one for each release, started once. The ordinary user `tester` has the tree in ~/inner and a ~/project."""
+"""The machines of these tests. Each is started when its tests begin, and ended with the last of them; its tests say `@on(name)`.
+The ordinary user `tester` has a ~/project, and inner.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,8 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from image import image
@@ -18,40 +20,73 @@ from machine import Machine, accelerator
 ROOT = Path(__file__).parents[2]
 CACHE = Path(pwd.getpwuid(os.getuid()).pw_dir, ".cache/inner-tests/vm")
 TREE = ("inner", "profiles", "packaging", "pyproject.toml", "README.md", "LICENSE")
-SUITES = ("trixie", "bookworm")
 FIRST = next(
     line.strip() for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("    sh packaging/install.sh")
 )
-PREPARE = """
+
+
+class Kind(NamedTuple):
+    """A release of Debian, what is added to the kernel's command line, and whether inner is installed by README's first command."""
+
+    suite: str
+    append: str = ""
+    readme: bool = False
+
+
+MACHINES = {
+    "trixie": Kind("trixie", readme=True),  # systemd 257, Linux 6.12, bubblewrap 0.11
+    "bookworm": Kind("bookworm", readme=True),  # systemd 252, Linux 6.1, bubblewrap 0.8, which may be set-uid root
+    "forky": Kind("forky"),  # the next release: systemd 262, Linux 7.2, bubblewrap 0.13, and AppArmor that knows user namespaces
+    "plain": Kind("trixie", "inner.plain"),  # without systemd: an init of busybox
+}
+USUAL = """
 set -e
 cp -r /srv/tree /home/tester/inner
 mkdir /home/tester/project
 echo 'export PIP_NO_INDEX=1 PIP_FIND_LINKS=/srv/wheels' >> /home/tester/.profile
 chown -R tester: /home/tester
 """
+# As packages do it: a program in /usr/bin that brings its libraries.
+SYSTEM = """
+set -e
+mkdir /home/tester/project
+chown -R tester: /home/tester
+mkdir -p /usr/lib/inner
+cp -r /srv/tree/inner /srv/libraries/. /usr/lib/inner
+cp -r /srv/tree/profiles /usr/lib/inner/inner/
+python3 -m compileall -q -j 2 /usr/lib/inner
+cat > /usr/bin/inner <<'END'
+#!/usr/bin/python3 -IS
+import sys
+sys.path.insert(0, "/usr/lib/inner")
+from inner.__main__ import main
+main()
+END
+chmod 755 /usr/bin/inner
+"""
 
 
-def wheels(python: str, folder: Path) -> None:
-    """What inner is built from and needs, for the machine's Python: there is no network in there."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    needs = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+def pip(*words: str, python: str, **more) -> None:
+    """pip for the machine's Python: there is no network in there."""
     ask = [
         sys.executable,
         "-m",
         "pip",
-        "download",
+        *words,
         "-q",
         "--disable-pip-version-check",
         "--only-binary=:all:",
         "--python-version",
         python,
     ]
-    subprocess.run([*ask, "--dest", str(folder), *needs], check=True)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    build = project["build-system"]["requires"] if words[0] == "download" else []
+    subprocess.run([*ask, *project["project"]["dependencies"], *build], check=True)
 
 
-def started(suite: str, folder: Path) -> Machine:
-    """A machine that runs `suite`. `first` is what README's first command did there, as the ordinary user, in ~/inner."""
-    made = image(suite, CACHE)
+def started(kind: Kind, folder: Path) -> Machine:
+    """A machine with inner. `first` is what README's first command did there, as the ordinary user, in ~/inner."""
+    made = image(kind.suite, CACHE)
     tree = folder / "tree"
     tree.mkdir()
     for name in TREE:
@@ -59,11 +94,16 @@ def started(suite: str, folder: Path) -> Machine:
             shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, tree / name)
-    wheels(made.python, folder / "wheels")
-    machine = Machine(made, accelerator(made), folder, (tree, folder / "wheels"))
+    given = folder / ("wheels" if kind.readme else "libraries")
+    if kind.readme:
+        pip("download", "--dest", str(given), python=made.python)
+    else:
+        pip("install", "--no-compile", "--target", str(given), python=made.python)
+    machine = Machine(made, accelerator(made), folder, (tree, given), append=kind.append)
     try:
-        assert machine.root("sh", "-c", PREPARE) == (0, "", "")
-        machine.first = machine.sh(f"cd ~/inner; {FIRST}", timeout=600)
+        assert machine.root("sh", "-c", USUAL if kind.readme else SYSTEM) == (0, "", "")
+        if kind.readme:
+            machine.first = machine.sh(f"cd ~/inner; {FIRST}")
     except BaseException:
         machine.close()
         raise
@@ -71,21 +111,19 @@ def started(suite: str, folder: Path) -> Machine:
 
 
 @pytest.fixture(scope="session")
-def machines(tmp_path_factory):
-    """machines(suite): the machine that runs it. All are made and started at once: one of them seldom has work for two cores."""
-    with ThreadPoolExecutor() as workers:
-        running = {suite: workers.submit(started, suite, tmp_path_factory.mktemp(suite)) for suite in SUITES}
-        yield lambda suite: running[suite].result()
-        for one in running.values():
-            if one.exception() is None:
-                one.result().close()
+def machine(request, tmp_path_factory):
+    machine = started(MACHINES[request.param], tmp_path_factory.mktemp(request.param))
+    yield machine
+    machine.close()
 
 
-@pytest.fixture(params=SUITES)
-def each(request, machines):
-    return machines(request.param)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With workers, each takes the tests of one machine at a time."""
+    from xdist.scheduler import LoadScopeScheduling
 
+    class ByMachine(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return next(name for name in MACHINES if name in nodeid.rpartition("[")[2].rstrip("]").split("-"))
 
-@pytest.fixture
-def trixie(machines):
-    return machines("trixie")
+    return ByMachine(config, log)

@@ -13,8 +13,9 @@ from debian_archive import archive
 GUEST = Path(__file__).with_name("guest")
 PACKAGES = (
     "systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,bubblewrap,python3,python3-venv,git,apparmor,procps,iproute2,kmod,"
-    "xz-utils,zstd,cpio,busybox-static,openssh-server,openssh-client"
+    "xz-utils,zstd,cpio,busybox-static,openssh-server,openssh-client,strace"
 )
+MORE = {"forky": ",apparmor-profiles"}
 KERNEL = "linux-image-cloud-amd64"
 
 
@@ -28,7 +29,8 @@ class Image:
 
 def image(suite: str, cache: Path) -> Image:
     """The image of a release of Debian; made when it is not in `cache`, or its recipe has changed."""
-    recipe = hashlib.sha256(repr((suite, PACKAGES, KERNEL)).encode())
+    packages = PACKAGES + MORE.get(suite, "")
+    recipe = hashlib.sha256(repr((suite, packages, KERNEL)).encode())
     for file in sorted(GUEST.iterdir()):
         recipe.update(file.read_bytes())
     folder = cache / f"{suite}-{recipe.hexdigest()[:16]}"
@@ -39,17 +41,18 @@ def image(suite: str, cache: Path) -> Image:
         work = cache / f"new-{suite}-{os.getpid()}"
         work.mkdir()
         try:
-            _build(suite, work)
+            _build(suite, packages, work)
             work.rename(folder)
         finally:
             shutil.rmtree(work, ignore_errors=True)
     return Image(folder)
 
 
-def _build(suite: str, work: Path) -> None:
+def _build(suite: str, packages: str, work: Path) -> None:
     # Without root mmdebstrap works in a user namespace, as a user who cannot read our files: they go in and come out through its hooks.
     command = [
-        "mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", '--aptopt=Acquire::Languages "none"',
+        "mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}", '--aptopt=Acquire::Languages "none"',
+        '--aptopt=Acquire::Check-Valid-Until "false"',  # a mirror may stand still; what it has is signed all the same
         *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("man", "locale", "doc")),
         "--customize-hook=mkdir -p \"$1/boot/guest\" \"$1/boot/inner\"", f"--customize-hook=sync-in {GUEST} /boot/guest",
         f"--customize-hook=sh \"$1/boot/guest/make.sh\" \"$1\" {KERNEL}", f"--customize-hook=sync-out /boot/inner {work}",

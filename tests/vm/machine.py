@@ -13,9 +13,14 @@ from typing import NamedTuple
 
 from image import Image
 
-BARE = ("qemu-system-x86_64", "-M", "q35", "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none", "-no-reboot")
+# setpriv: it ends with the tests, however they end.
+BARE = (
+    "setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-M", "q35", "-nodefaults", "-no-user-config", "-display", "none", "-monitor",
+    "none", "-no-reboot",
+)  # fmt: skip
 PROBE = 15.0  # seconds: there are hosts with a /dev/kvm that starts no kernel (nested virtualisation)
-BOOT = 300.0
+BOOT = 900.0  # seconds: 25 without KVM, many times that beside other work
+PATIENCE = 600.0  # seconds for a command
 
 
 class Done(NamedTuple):
@@ -28,7 +33,7 @@ class Done(NamedTuple):
 
 def accelerator(image: Image) -> tuple[str, ...]:
     """KVM, when this kernel comes as far as its initrd with it within `PROBE`; else qemu's own translation, some eight times slower."""
-    slow = ("-accel", "tcg,thread=multi", "-cpu", "max")
+    slow = ("-accel", "tcg,thread=multi", "-cpu", "max,la57=off")
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return slow
     fast = ("-accel", "kvm", "-cpu", "host")
@@ -47,7 +52,7 @@ def accelerator(image: Image) -> tuple[str, ...]:
 
 
 class Machine:
-    """A machine that runs, after `booted` seconds. `files` (folders of the host) are in /srv."""
+    """A machine that runs, after `booted` seconds. `files` (folders of the host) are in /srv. One that does not answer is ended."""
 
     def __init__(self, image: Image, accel: tuple[str, ...], folder, files=(), memory: int = 2048, append: str = "") -> None:
         self.console = folder / "console"
@@ -57,7 +62,7 @@ class Machine:
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(folder / "agent"))
         listener.listen(1)
-        listener.settimeout(30)
+        listener.settimeout(60)
         disks = []
         for name, path in (("root", image.root), ("files", folder / "files")):
             disks += [
@@ -71,13 +76,18 @@ class Machine:
             [*BARE, *accel, "-m", str(memory), "-smp", "2", "-serial", f"file:{self.console}", "-device", "virtio-rng-pci",
              "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={folder}/agent", "-device", "virtconsole,chardev=agent",
              "-kernel", image.vmlinuz, "-initrd", image.initrd, *disks,
-             "-append", f"console=ttyS0 quiet panic=-1 mitigations=off systemd.show_status=false {append}"],
+             "-append", f"console=ttyS0 quiet panic=-1 mitigations=off nokaslr systemd.show_status=false {append}"],
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
-        self.agent, _ = listener.accept()
-        listener.close()
-        self.lines = self.agent.makefile("rb")
-        self._answer(BOOT)
+        try:
+            self.agent, _ = listener.accept()
+            listener.close()
+            self.lines = self.agent.makefile("rb")
+            self._answer(BOOT)
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
         self.booted = time.monotonic() - start
         self.first = Done(-1, "", "")
 
@@ -85,19 +95,21 @@ class Machine:
         self.agent.settimeout(timeout)
         try:
             line = self.lines.readline()
-        except TimeoutError:
+        except OSError:
             line = b""
         if not line:
+            self.process.kill()
             raise AssertionError("the machine does not answer:\n" + self.console.read_text(errors="replace")[-4000:])
         return json.loads(line)
 
-    def root(self, *argv: str, timeout: float = 120.0) -> Done:
+    def root(self, *argv: str, timeout: float = PATIENCE) -> Done:
         """Run as root, outside of any session."""
+        assert self.process.poll() is None, "the machine was ended, because it did not answer"
         self.agent.sendall(json.dumps({"argv": argv, "timeout": timeout}).encode() + b"\n")
-        return Done(**self._answer(timeout + 30))
+        return Done(**self._answer(timeout + 60))
 
-    def sh(self, script: str, user: str = "tester", timeout: float = 120.0) -> Done:
-        """Run a script in a login session of an ordinary user, who has a systemd of his own."""
+    def sh(self, script: str, user: str = "tester", timeout: float = PATIENCE) -> Done:
+        """Run a script in a login session of an ordinary user; with systemd, that user has one of their own."""
         return self.root("su", "--login", user, "--command", f"exec sh -c {shlex.quote(script)}", timeout=timeout)
 
     def close(self) -> None:

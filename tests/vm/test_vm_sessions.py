@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from on import on
+
 KEYS = """
 set -e
 mkdir -m 700 ~/.ssh
@@ -12,21 +14,23 @@ SSH = "ssh -q -o StrictHostKeyChecking=accept-new tester@localhost"
 REMOTE = r"cd project; tty; ~/.local/bin/inner run -- sh -c \"tty; cat; env | grep SSH\"; echo \$?"
 
 
-def test_over_ssh_without_a_terminal(trixie):
-    assert trixie.root("systemctl", "start", "ssh") == (0, "", "")
-    assert trixie.sh(KEYS) == (0, "", "")
-    assert trixie.sh(f'echo typed | {SSH} "{REMOTE}"') == (0, "not a tty\nnot a tty\ntyped\n1\n", "")
+@on("trixie")
+def test_over_ssh_without_a_terminal(machine):
+    assert machine.root("systemctl", "start", "ssh") == (0, "", "")
+    assert machine.sh(KEYS) == (0, "", "")
+    assert machine.sh(f'echo typed | {SSH} "{REMOTE}"') == (0, "not a tty\nnot a tty\ntyped\n1\n", "")
 
 
-def test_without_a_systemd_of_ones_own_the_limits_that_nothing_holds_are_told_or_refused(trixie):
+@on("trixie")
+def test_without_a_systemd_of_ones_own_the_limits_that_nothing_holds_are_told_or_refused(machine):
     def run(words):
         box = ("runuser", "-u", "tester", "--", "env", "-i", "HOME=/home/tester", "PATH=/home/tester/.local/bin:/usr/bin:/bin")
-        return trixie.root(*box, "sh", "-c", f"cd /home/tester/project; inner {words}")
+        return machine.root(*box, "sh", "-c", f"cd /home/tester/project; inner {words}")
 
     reason = "this session has no systemd of its own"
     text = 'schema_version = "1"\nname = "held"\nextends = "shell"\n[sandbox]\nrequire = ["limits"]\n'
-    trixie.sh(f"cat > held.toml <<'END'\n{text}END")
-    assert trixie.root("sh", "-c", "loginctl disable-linger tester && systemctl stop user@1000") == (0, "", "")
+    machine.sh(f"cat > held.toml <<'END'\n{text}END")
+    assert machine.root("sh", "-c", "loginctl disable-linger tester && systemctl stop user@1000") == (0, "", "")
     try:
         assert run("run -- echo here") == (0, "here\n", "")
         assert run("run --limit-pids 20 -- true") == (0, "", "")  # the kernel counts processes without systemd
@@ -35,8 +39,8 @@ def test_without_a_systemd_of_ones_own_the_limits_that_nothing_holds_are_told_or
         assert refused == (
             125, "",
             f"error: memory and processor time cannot be limited, and this profile requires it: {reason}\n"
-            "hint: log in through systemd (`loginctl enable-linger`), or run in a unit with `Delegate=yes`\n",
+            "hint: log in through systemd (`loginctl enable-linger`), or run in a unit with `Delegate=yes` and `DelegateSubgroup=main`\n",
         )  # fmt: skip
-        assert "made" not in trixie.root("ls", "/home/tester/project").out
+        assert "made" not in machine.root("ls", "/home/tester/project").out
     finally:
-        trixie.root("loginctl", "enable-linger", "tester")
+        machine.root("loginctl", "enable-linger", "tester")

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import termios
 import tty
 
@@ -18,13 +20,25 @@ def say(answer):
         data = data[os.write(console, data) :]
 
 
+def run(argv, timeout):
+    """To files, not pipes: what stays in the background does not keep us waiting."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
+        try:
+            status = child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            err.write(b"\nagent: took too long\n")
+            status = -1
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode("utf-8", "replace"))
+    return {"status": status, "out": texts[0], "err": texts[1]}
+
+
 subprocess.run(["tar", "-C", "/srv", "-xf", "/dev/vdb"], check=True, stdout=sys.stderr)
 say("ready")
 for line in os.fdopen(os.dup(console), "rb", buffering=0):
-    asked = json.loads(line)
-    try:
-        done = subprocess.run(asked["argv"], stdin=subprocess.DEVNULL, capture_output=True, timeout=asked["timeout"], check=False)
-        status, out, err = done.returncode, done.stdout, done.stderr
-    except subprocess.TimeoutExpired as late:
-        status, out, err = -1, late.stdout or b"", (late.stderr or b"") + b"\nagent: took too long\n"
-    say({"status": status, "out": out.decode("utf-8", "replace"), "err": err.decode("utf-8", "replace")})
+    say(run(**json.loads(line)))

@@ -32,17 +32,29 @@ After=basic.target
 AllowIsolate=yes
 UNIT
 ln -sf tests.target "$root/etc/systemd/system/default.target"
-for unit in systemd-timesyncd systemd-journal-flush systemd-pcrphase systemd-pcrmachine systemd-tpm2-setup systemd-tpm2-setup-early; do
+# What a machine of a few minutes has no use for, and what takes a slow one long. Profiles of AppArmor are loaded by the tests that are about them.
+for unit in apparmor ldconfig kmod-static-nodes modprobe@ systemd-hwdb-update systemd-journal-catalog-update systemd-journal-flush \
+    systemd-modules-load systemd-pcrmachine systemd-pcrphase systemd-random-seed systemd-timesyncd systemd-tpm2-setup systemd-tpm2-setup-early \
+    systemd-udev-load-credentials systemd-udev-trigger systemd-udevd systemd-update-done systemd-update-utmp; do
     ln -sf /dev/null "$root/etc/systemd/system/$unit.service"
 done
+for unit in timers.target dev-hugepages.mount sys-kernel-debug.mount sys-kernel-tracing.mount systemd-udevd-control.socket systemd-udevd-kernel.socket; do
+    ln -sf /dev/null "$root/etc/systemd/system/$unit"
+done
+
+# The same machine without systemd, when the kernel's command line has `inner.plain`: an init of busybox, as on Alpine.
+printf '%s\n' '::sysinit:/usr/local/sbin/plain' '::once:/usr/bin/python3 /usr/local/sbin/agent' > "$root/etc/inittab"
+install -m 755 "$here/plain" "$root/usr/local/sbin/plain"
 
 names=$(in_root apt-cache depends --recurse --no-suggests --no-recommends --no-conflicts --no-breaks --no-replaces --no-enhances "$package" |
-    sed -nE 's/^ *(Pre)?Depends: (linux-(image|modules|binary)[a-z-]*-[0-9].*)/\2/p' | sort -u)
+    sed -nE 's/^ *(Pre)?Depends: (linux-(image|modules|binary|base)[a-z-]*-[0-9].*)/\2/p' | sort -u)
 # shellcheck disable=SC2086
 in_root sh -c 'cd /boot/inner && apt-get -q download "$@" && for deb in *.deb; do dpkg-deb --fsys-tarfile $deb | tar -C / --keep-directory-symlink --exclude=./usr/share -xf -; done && rm *.deb' sh $names
 kernel=$(ls "$root/usr/lib/modules")
 in_root depmod "$kernel"
-mv "$root"/boot/vmlinuz-* "$root/boot/inner/vmlinuz"
+for file in "$root"/boot/vmlinuz-* "$root"/usr/lib/modules/*/vmlinuz; do  # newer packages have it beside the modules
+    [ ! -f "$file" ] || mv "$file" "$root/boot/inner/vmlinuz"
+done
 
 # The initrd: busybox, `init`, and the modules that lead to the image, in the order in which they are loaded.
 work=$root/boot/initrd
