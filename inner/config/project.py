@@ -43,7 +43,7 @@ def discover(host: Host, workdir: str = "") -> Project:
     walk = tuple(_walk(host, start, home))
     area = walk[-1] if walk and _repository(host, f"{walk[-1]}/.git") else HostPath("" if covers(start, home) else start)
     for folder in walk:
-        present = [path for name in (*FILES, *FOLDERS) if host.lstat(path := HostPath(f"{folder}/{name}"))]
+        present = [path for name in (*FILES, *FOLDERS) if _there(host, path := HostPath(f"{folder}/{name}"))]
         if not present:
             continue
         safe = [path for path in present if _private(host, path, folder)]
@@ -68,6 +68,12 @@ def _walk(host: Host, start: HostPath, home: HostPath) -> Iterator[HostPath]:
         yield folder
         if _repository(host, f"{folder}/.git") or not ours(found, host):
             return
+
+
+def _there(host: Host, path: str) -> bool:
+    """Whether it is there, and no empty file that holds its place while a box runs (`plan.protect`)."""
+    found = host.lstat(path)
+    return found is not None and (found.kind, found.size, found.mode & 0o777) != ("file", 0, 0o444)
 
 
 def _repository(host: Host, path: str) -> bool:

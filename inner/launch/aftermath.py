@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import stat
 
-from inner.frozen import TYPE_CHECKING, frozen
+from inner.frozen import TYPE_CHECKING, frozen, replace
 from inner.launch.folders import Walk
 from inner.paths import covers, normal
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 HELD = ".held-by-inner"
 REPOSITORY = "a repository that was made or changed in the box"
-WORK_TREE = "a work tree of git that was made in the box"  # what git noted of it lies in the box's copy, and went with it
+WORK_TREE = "a work tree of git that was made in the box, and could not be taken over"
 CLOCK = 20_000_000  # ns: a file's time is that of the last tick before it was written (4 to 10 ms, CONFIG_HZ)
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/nix/store", "/gnu/store", "/dev/null")  # links of a virtual environment lead there
 OUTSIDE = frozenset(("node_modules", ".venv", "venv", "site-packages", "target", "dist"))  # too many to tell one by one
@@ -65,6 +65,7 @@ class Findings:
     unread: tuple[str, ...] = ()
     whole: bool = True
     began: int = 0  # seconds since 1970
+    trees: tuple[str, ...] = ()  # `.git` files that name what a box cannot write: without effect, or work trees of the user's
 
     def lines(self) -> list[str]:
         """A few lines for people: not yet escaped."""
@@ -147,7 +148,25 @@ def look(
         tuple(walk.unread),
         walk.whole,
         began // 1_000_000_000,
+        tuple(walk.trees),
     )
+
+
+def hold(guard: Guard, findings: Findings, trees: Iterable[str]) -> Findings:
+    """Puts those of `findings.trees` out of effect that came to nothing."""
+    top = os.open(guard.project, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    walk = _Look(guard, 0, "", None, thorough=False)
+    try:
+        walk.late(top, trees, WORK_TREE)
+    finally:
+        os.close(top)
+    return replace(findings, held=(*findings.held, *walk.held), unread=(*findings.unread, *walk.unread), trees=())
+
+
+def kept(guard: Guard) -> list[str]:
+    """Where git keeps what it knows of the project's work trees: folders that the box could not write."""
+    copies = [place for one in guard.shadows for place in (one.gitdir, one.common)]
+    return [f"{place}/worktrees" for place in (*copies, *(f"{top}/.git" for top in guard.repositories))]
 
 
 class _Look(Walk):
@@ -162,6 +181,8 @@ class _Look(Walk):
         self.special: list[str] = []
         self.steers: list[tuple[str, str]] = []
         self.unread: list[str] = []
+        self.trees: list[str] = []
+        self.kept = kept(guard)
 
     def late(self, top: int, names: Iterable[str], why: str) -> None:
         """Names that steer programs and were not there at the start."""
@@ -314,7 +335,13 @@ class _Look(Walk):
             finally:
                 os.close(inside)
         elif info.st_ctime_ns >= self.since:
-            self._hold(fd, ".git", prefix, WORK_TREE if _of_a_work_tree(fd) else "a repository that was made in the box")
+            from inner.launch.dotgit import names
+
+            named = names(fd, f"{self.guard.project}/{prefix}".rstrip("/"))
+            if named.rpartition("/")[0] in self.kept and not os.path.islink(named):
+                self.trees.append(f"{prefix}.git")
+            else:
+                self._hold(fd, ".git", prefix, "a repository that was made in the box")
 
     def _repository(self, fd: int, prefix: str) -> None:
         """A git folder that the box could write. It stays in effect when nothing that runs programs was touched."""
@@ -362,16 +389,6 @@ def _newer(path: str, since: int, top: int | None = None) -> bool:
         return os.lstat(path, dir_fd=top).st_ctime_ns >= since
     except OSError:
         return True
-
-
-def _of_a_work_tree(fd: int) -> bool:
-    """Whether `.git` is a file that leads to what git keeps of a linked work tree (gitrepository-layout(5))."""
-    try:
-        file = os.open(".git", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=fd)
-        with open(file, "rb") as content:
-            return b"/.git/worktrees/" in content.read(8192)
-    except OSError:
-        return False
 
 
 def _regular(fd: int, name: str) -> bool:

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 MODES = (0o100644, 0o100755, 0o120000, 0o160000)
 EXTENDED = 0x4000
+OVERLOOKED = 0x4000  # of the extended flags: skip-worktree
 INTENT = 0x2000  # of the extended flags: `git add -N`, no content yet
 
 
-def parse(data: bytes, width: int) -> dict[bytes, Entries]:
-    """`width`: bytes of an object's name. An empty file is an empty index."""
+def parse(data: bytes, width: int, overlooked: set[bytes] | None = None) -> dict[bytes, Entries]:
+    """`width`: bytes of an object's name. An empty file is an empty index. `overlooked` gets the paths with the skip-worktree bit."""
     found: dict[bytes, Entries] = {}
     if not data:
         return found
@@ -32,9 +33,9 @@ def parse(data: bytes, width: int) -> dict[bytes, Entries]:
             raise ValueError("is cut off")
         flags = data[flags_at] << 8 | data[flags_at + 1]
         name_at = flags_at + 2
-        intent = False
+        more = 0
         if flags & EXTENDED:
-            intent = bool((data[name_at] << 8 | data[name_at + 1]) & INTENT)
+            more = data[name_at] << 8 | data[name_at + 1]
             name_at += 2
         if version == 4:
             strip, name_at = _varint(data, name_at, end)
@@ -52,7 +53,9 @@ def parse(data: bytes, width: int) -> dict[bytes, Entries]:
         mode = int.from_bytes(data[at + 24 : at + 28], "big")
         if mode not in MODES:
             raise ValueError("has entries that are not files (a sparse index?)")
-        if not intent:
+        if overlooked is not None and more & OVERLOOKED:
+            overlooked.add(path)
+        if not more & INTENT:
             found.setdefault(path, []).append((mode, data[at + 40 : flags_at].hex(), flags >> 12 & 3))
         at = following
     while at + 8 <= end:

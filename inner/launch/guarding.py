@@ -66,7 +66,9 @@ class Guarding:
         """While there is time: import what `end` will need."""
         if self.began and not self.guard.apart:
             import inner.launch.aftermath
-            import inner.progress  # noqa: F401
+            import inner.progress
+        if self.began and self.guard.shadows and not self.guard.apart:
+            import inner.launch.bringback  # noqa: F401
 
     def end(self) -> None:
         """Whatever happened in between. Once, and to its end: Ctrl-C would lose the commits of the box."""
@@ -78,9 +80,7 @@ class Guarding:
             if began and self.guard.apart:
                 set_apart(self.folder)
             elif began:
-                self._look(began)
-                _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # not even for a git that is about to be started
-                self._bring()
+                self._after(began)
         finally:
             if self.hold is not None:
                 self.hold.release()
@@ -96,25 +96,29 @@ class Guarding:
             self.looking(seen)
         return self.enough
 
-    def _look(self, began: int) -> None:
-        from inner.launch.aftermath import look
-        from inner.progress import Progress
+    def _after(self, began: int) -> None:
+        """First what could run is put out of effect; then commits come, and with them the work trees that were added."""
+        from inner.launch.aftermath import hold, kept, look
+        from inner.launch.dotgit import belongs, names_of
+        from inner.progress import Busy, Progress
 
         self.looking = Progress(
             self.progress, lambda seen: f"looking for what would run outside: {seen} folders so far; Ctrl-C ends that"
         )
         made = self.hold.made if self.hold else None
-        self.findings = look(self.guard, began, made=made, thorough=self.thorough, cache=self.cache, over=self._over)
+        found = look(self.guard, began, made=made, thorough=self.thorough, cache=self.cache, over=self._over)
         self.looking = None
-        for line in self.findings.lines():
-            self.warn(line)
-
-    def _bring(self) -> None:
-        from inner.progress import Busy
-
-        run = self.folder.rpartition("/")[2]
-        with Busy(self.progress, "taking over what was committed in the box"):
-            self.brought = tuple(_brought(self.folder, run, self.warn))
+        _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # not even for a git that is about to be started
+        said: list[str] = []
+        try:
+            with Busy(self.progress, "taking over what was committed in the box"):
+                self.brought = tuple(_brought(self.folder, self.folder.rpartition("/")[2], said.append))
+        finally:
+            places = {path: f"{self.guard.project}/{path}".removesuffix("/.git") for path in found.trees}
+            none = [path for path, place in places.items() if not belongs(place, names_of(place), kept(self.guard))]
+            self.findings = hold(self.guard, found, none) if none else found
+            for line in (*self.findings.lines(), *said):
+                self.warn(line)
 
 
 def recover(folder: str, warn: Callable[[str], None], progress: Callable[[str], None] | None = None) -> None:
@@ -126,9 +130,12 @@ def recover(folder: str, warn: Callable[[str], None], progress: Callable[[str], 
         began = 0
     placeholders.recover(folder)  # first: what is ours is nothing that the box changed
     if began:
-        guarding = Guarding(
-            Guard(HostPath(project), late=late, repositories=repositories, apart=apart), folder, warn, progress=progress
-        )
+        from inner.launch import shadow
+
+        copies = [shadow.recorded(f"{folder}/{name}") for name in sorted(os.listdir(folder)) if name.startswith("git-")]
+        shadows = tuple(copy[0] for copy in copies if copy is not None)
+        guard = Guard(HostPath(project), shadows=shadows, late=late, repositories=repositories, apart=apart)
+        guarding = Guarding(guard, folder, warn, progress=progress)
         guarding.began = began
         guarding.end()
 

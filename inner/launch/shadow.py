@@ -24,8 +24,12 @@ LOG_BYTES = 1 << 18  # of a reflog, from its end
 MOST_BYTES = 1 << 30
 # Files and folders in which git keeps an unfinished operation (gitrepository-layout(5), sequencer.c).
 STATE = ("MERGE_HEAD", "MERGE_MODE", "MERGE_MSG", "MERGE_AUTOSTASH", "CHERRY_PICK_HEAD", "REVERT_HEAD", "ORIG_HEAD", "SQUASH_MSG",
-         "AUTO_MERGE", "REBASE_HEAD", "BISECT_LOG", "BISECT_START", "BISECT_TERMS", "BISECT_NAMES", "BISECT_EXPECTED_REV")  # fmt: skip
+         "AUTO_MERGE", "REBASE_HEAD", "BISECT_LOG", "BISECT_START", "BISECT_TERMS", "BISECT_NAMES", "BISECT_EXPECTED_REV",
+         "BISECT_HEAD", "BISECT_ANCESTORS_OK", "BISECT_FIRST_PARENT")  # fmt: skip
 OPERATIONS = ("rebase-merge", "rebase-apply", "sequencer")
+TREES = "worktrees"
+MOST_TREES = 100
+LOCKED = b"it was there before the box: remove or move it outside of the box\n"
 
 
 def make(shadow: Shadow) -> None:
@@ -71,6 +75,7 @@ def _make(shadow: Shadow) -> None:
         except OSError:
             _copy(f"{real}/index", f"{before}/index")
     _state(real, copy, before)
+    _trees(shadow, copy, before)
     branch = head.removeprefix(b"ref: ").strip().decode("utf-8", "surrogateescape")
     for name in dict.fromkeys(
         ("logs/HEAD", "logs/refs/stash", *([f"logs/{branch}"] if branch.startswith("refs/heads/") else []))
@@ -224,7 +229,43 @@ def _state(real: str, copy: str, before: str) -> None:
             os.mkdir(f"{before}/{name}", 0o700)
             for entry in os.scandir(source):
                 if entry.is_file(follow_symlinks=False):
-                    write(f"{copy}/{name}/{entry.name}", read(entry.path))
+                    content = read(entry.path)
+                    write(f"{copy}/{name}/{entry.name}", content)
+                    write(f"{before}/{name}/{entry.name}", content)
+
+
+def _trees(shadow: Shadow, copy: str, before: str) -> None:
+    """The other work trees of the repository, locked (git-worktree(1)): git in the box does not check out what they stand on, and
+    neither prunes nor removes them. The main one is told as one of them where the copy is that of a linked one.
+    """
+    trees = {name: f"{shadow.common}/{TREES}/{name}" for name in _listed(f"{shadow.common}/{TREES}")[:MOST_TREES]}
+    shown = []
+    if shadow.gitdir != shadow.common:
+        for name in ("gitdir", "locked"):
+            write(f"{copy}/{name}", read(f"{shadow.gitdir}/gitdir") if name == "gitdir" else LOCKED)
+        trees["(main)"] = shadow.common
+    for name, place in trees.items():
+        if place == shadow.gitdir:
+            continue
+        try:
+            head = read(f"{place}/HEAD", 4096)
+            gitdir = read(f"{place}/gitdir", 4096) if place != shadow.common else os.fsencode(f"{place}\n")
+        except OSError:
+            continue
+        for folder in dict.fromkeys((f"{copy}/{TREES}", f"{copy}/{TREES}/{name}")):
+            if not os.path.isdir(folder):
+                os.mkdir(folder, 0o700)
+        for one, content in (("HEAD", head), ("gitdir", gitdir), ("commondir", b"../..\n"), ("locked", LOCKED)):
+            write(f"{copy}/{TREES}/{name}/{one}", content)
+        shown.append(os.fsencode(name))
+    write(f"{before}/{TREES}", b"\0".join(shown))
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
 
 
 def _tail(text: bytes) -> bytes:

@@ -54,6 +54,7 @@ class GitDir:
     ) -> None:
         self.host, self.project, self.wanted, self.origin, self.run_dir = host, project, wanted, origin, run_dir
         self.shown = [m for m in mounts if isinstance(m, Bind) and m.src == HostPath(m.dest)]
+        self.within = tuple(m.src for m in self.shown if m.mode == "rw" and m.kind == "dir")
         self.mounts: list[Mount] = []
         self.shadows: list[Shadow] = []
         self.notices: list[str] = []
@@ -95,7 +96,9 @@ class GitDir:
                 )
             return
         modules = repository.submodules(self.host, self.main.top) if self.main is not None else []
-        places = [p for p in dict.fromkeys([*modules, *repository.children(self.host, self.project)]) if covers(self.project, p)]
+        trees = repository.worktrees(self.host, self.main.common) if self.main is not None else []
+        found_below = dict.fromkeys([*modules, *trees, *repository.children(self.host, self.project)])
+        places = [p for p in found_below if p != self.project and covers(self.project, p)]
         for place in places:
             found, _reason = repository.at(self.host, place)
             if getattr(self.host.lstat(f"{place}/.git"), "kind", "") == "link":
@@ -175,6 +178,7 @@ class GitDir:
                 config=self._config(found),
                 hash=found.hash,
                 part=part,
+                within=self.within,
             )
         )
 
@@ -201,6 +205,8 @@ class GitDir:
         if found.option("core.hooksPath") and not any(e.key == "hookspath" for e in kept):
             self.notices.append("the repository's hooks lie outside of the project and do not run in the box")
         kept.append(Entry("core", None, "bare", "false"))
+        if self.host.uid == 0:  # whose files are somebody else's in the box: git would take all of them for changed
+            kept.append(Entry("core", None, "checkstat", "minimal"))
         if not found.option("core.repositoryFormatVersion"):
             kept.append(Entry("core", None, "repositoryformatversion", "0"))
         if covers(found.top, self.project) and found.top != self.project and self.wanted == "protected":

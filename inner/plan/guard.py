@@ -95,10 +95,12 @@ def _finished(shadow: Shadow, host: Host, protection: Protection, hidden: Iterab
     top = shadow.top
     if covers(top, protection.project):
         inside = [f"{protection.project}/{name}"[len(top) + 1 :] for name in protection.existing]
-        fixed = tracked(host, shadow.gitdir, inside)
-        if fixed:
-            names = ", ".join(f"`{name}`" for name in fixed)
-            notices.append(f"tracked by git and read-only in the box: {names}; a checkout that would change them fails")
+        known = tracked(host, shadow.gitdir, inside)
+        if known:
+            names = ", ".join(f"`{name}`" for name in known)
+            notices.append(f"tracked by git and read-only in the box: {names}; a checkout there leaves them as they are")
     ignored = [f"/{p.path[len(top) + 1 :]}" for p in protection.placeholders if p.kind == "file" and covers(top, p.path)]
     below = [path[len(top) + 1 :] for path in hidden if covers(top, path) and path != top]
-    return replace(shadow, exclude=tuple(ignored), hidden=tuple(tracked(host, shadow.gitdir, below)))
+    held = [*(p.path for p in protection.placeholders), *(f"{protection.project}/{name}" for name in protection.existing)]
+    fixed = tuple(path[len(top) + 1 :] for path in held if covers(top, path) and path != top)
+    return replace(shadow, exclude=tuple(ignored), hidden=tuple(tracked(host, shadow.gitdir, below)), fixed=fixed)

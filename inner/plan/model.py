@@ -195,7 +195,8 @@ class Shadow:
     """A git folder of the box's own in the place of `gitdir`: `into` is made before the start and read back after the end. `top`
     is the work tree, `common` has objects and refs, `alternates` is where the box sees objects that exist already, `config` its settings. `part`: the
     folder below `top` that the box sees, "" for all of it. `hidden`: tracked files, below `top`, that it sees empty or not at
-    all. `exclude`: patterns that git in the box ignores.
+    all. `exclude`: patterns that git in the box ignores. `within`: folders that box and host share, where it may add work trees.
+    `fixed`: what it cannot change, below `top`.
     """
 
     top: HostPath
@@ -208,6 +209,8 @@ class Shadow:
     part: str = ""
     hidden: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    within: tuple[HostPath, ...] = ()
+    fixed: tuple[str, ...] = ()
 
 
 @frozen

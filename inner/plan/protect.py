@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from inner.plan.model import Mount
 
 # Programs that are open on the project act on these as soon as they appear: a placeholder where absent. Each costs the start 0.1 ms,
-# so that there are no more; those who ask before they obey something new (direnv, inner itself) are in the second list.
-ALWAYS = (".vscode/", ".idea/", ".zed/", ".devcontainer/", ".cursor/", ".claude/", ".codex/", ".gemini/", ".mcp.json")
+# so that there are no more. Where a branch may track a file the placeholder is one: git cannot check out over a folder that is in use.
+ALWAYS = (".vscode/", ".idea/", ".zed/", ".devcontainer/", ".cursor/", ".claude/", ".codex/", ".gemini/", ".mcp.json", ".envrc",
+          ".inner.toml", ".inner/")  # fmt: skip
 # Protected where they exist, and put out of effect after a run in which they appeared.
 LATE = (
-    ".envrc", ".inner.toml", ".inner", ".opencode",
+    ".opencode",
     ".devcontainer.json", ".fleet", ".nova", ".vs", ".sublime-project", ".vim", ".vimrc", ".exrc", ".nvim", ".nvimrc", ".nvim.lua",
     ".lvimrc", ".dir-locals.el", ".dir-locals-2.el", "inner.toml", ".gdbinit", ".lldbinit", ".cursorrules",
     ".windsurf", ".windsurfrules", ".clinerules", ".roo", ".kiro", ".continue", ".aider.conf.yml", ".agents", ".qwen", ".amp",

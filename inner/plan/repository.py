@@ -123,6 +123,21 @@ def submodules(host: Host, top: str) -> list[str]:
     return found
 
 
+def worktrees(host: Host, common: str) -> list[str]:
+    """The places of its linked work trees that are there, as git notes them; nothing that is reached through a link."""
+    found = []
+    for name in host.listdir(f"{common}/worktrees"):
+        path = _text(host, f"{common}/worktrees/{name}/gitdir").removesuffix("/.git")
+        if (
+            path.startswith("/")
+            and normal(path) == path
+            and realpath(host, path) == path
+            and host.lstat(f"{path}/.git") is not None
+        ):
+            found.append(path)
+    return found
+
+
 def children(host: Host, folder: str) -> list[str]:
     """Folders directly in `folder` that have a `.git` of their own."""
     places = [f"{folder}/{name}" for name in host.listdir(folder) if name != ".git"]

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from inner.launch.aftermath import look
+from inner.launch.aftermath import hold, look
 from inner.paths import HostPath
 from inner.plan.model import Guard, Placeholder
 
@@ -143,9 +143,30 @@ def test_a_repository_is_told_once_and_what_is_said_brings_it_back(tmp_path, beg
     subprocess.run(["git", "-C", str(tmp_path / "new one"), "status"], check=True, capture_output=True)
 
 
-def test_a_work_tree_made_in_the_box_is_said_to_be_one(tmp_path, began):
+def test_a_work_tree_that_names_what_no_box_can_write_waits_for_its_metadata(tmp_path, began):
     (tmp_path / "wt").mkdir()
     (tmp_path / "wt/.git").write_text(f"gitdir: {tmp_path}/.git/worktrees/wt\n")
-    (line,) = found(tmp_path, began).lines()
-    assert "its commits are in its branch, and `git worktree add` makes it anew" in line
+    own = {"repositories": (HostPath(str(tmp_path)),)}
+    result = found(tmp_path, began, **own)
+    assert (result.held, result.trees) == ((), ("wt/.git",))
+    (line,) = hold(Guard(HostPath(str(tmp_path)), **own), result, result.trees).lines()
+    assert "could not be taken over; its commits are in its branch, and `git worktree add` makes it anew" in line
     assert "mv " not in line
+    assert os.listdir(tmp_path / "wt") == [".git.held-by-inner"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gitdir: {0}/e\n",
+        "gitdir: {0}/.git/worktrees/../../e\n",
+        "gitdir: {0}/.git/worktrees/x/y\n",
+        "gitdir: ../.git/worktrees/x\nmore\n",
+        "x",
+    ],
+)
+def test_a_git_file_that_names_anything_else_is_out_of_effect_at_once(tmp_path, began, text):
+    (tmp_path / "wt").mkdir()
+    (tmp_path / "wt/.git").write_text(text.format(tmp_path))
+    result = found(tmp_path, began, repositories=(HostPath(str(tmp_path)),))
+    assert [place for place, _ in result.held] == ["wt/.git.held-by-inner"]
