@@ -77,6 +77,8 @@ def parse(head: bytes) -> Request:
     if len(line) != 3 or not line[0] or not TCHAR.issuperset(line[0]) or len(line[0]) > 24:
         raise BadRequest("not an HTTP request")
     method, target, protocol = line
+    if protocol == b"HTTP/2.0":  # its preface (RFC 9113 3.4): who is asked for is compressed, and not for us to read
+        raise BadRequest("HTTP/2 without TLS", 505)
     if protocol not in (b"HTTP/1.1", b"HTTP/1.0"):
         raise BadRequest("not HTTP/1.1", 505)
     if not target or not target.isascii() or not CONTROL.isdisjoint(target) or b"#" in target:

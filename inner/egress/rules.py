@@ -63,7 +63,7 @@ def normal_name(text: str) -> str:
     """A host name in the form that is compared, "" for what is none. The last label may not be numeric: that one rule shuts out
     every notation of an IP address that some resolver understands (WHATWG URL, "ends in a number")."""
     name = text.lower().removesuffix(".")
-    if not name.isascii() or not 0 < len(name) <= 253:
+    if not text.isascii() or not 0 < len(name) <= 253:
         return ""
     labels = name.split(".")
     for label in labels:
@@ -85,16 +85,6 @@ def normal_host(text: str) -> str:
 def _bad(text: str, what: str, hint: str, origin: Origin) -> ConfigError:
     shown = text.encode("unicode_escape").decode("ascii")
     return ConfigError(f"`{shown}` {what}", hint=hint, where=str(origin) if origin.file else "")
-
-
-def _ascii(name: str) -> str:
-    """IDNA of what a person wrote in a profile; never used on what comes out of a box."""
-    if name.isascii():
-        return name
-    try:
-        return ".".join(label.encode("idna").decode("ascii") if label else "" for label in name.split("."))
-    except UnicodeError:
-        return ""
 
 
 def _split(text: str) -> tuple[str, str | None]:
@@ -123,16 +113,22 @@ def parse(text: str, origin: Origin = INNER, *, deny: bool = False) -> Entry:
         if not 0 < port < 65536:
             raise _bad(text, "has no port between 1 and 65535", f"{host}:443", origin)
     if host.startswith("*."):
-        name = normal_name(_ascii(host[2:]))
+        name = normal_name(host[2:])
         if not name:
             raise _bad(text, "is not a pattern of names", "`*.example.org` is every name below example.org", origin)
         return Entry(text, name, port, "wildcard", lan, origin)
     if "*" in host:
         hint = 'network_mode = "full"' if host == "*" else "`*.example.org`: a star stands only at the beginning"
         raise _bad(text, "is not a pattern of names", hint, origin)
-    name = normal_host(_ascii(host))
+    name = normal_host(host)
     if not name:
-        raise _bad(text, "is not a host", "`example.org`, `example.org:22`, `*.example.org`", origin)
+        hint = "`example.org`, `example.org:22`, `*.example.org`"
+        base, slash, bits = host.partition("/")
+        if slash and bits.isdigit() and address.packed(base):
+            hint = f"ranges cannot be named; each address can, with its port, such as `{base}:443`"
+        elif not host.isascii():
+            hint = "in the form that DNS has, such as `xn--bcher-kva.example`"
+        raise _bad(text, "is not a host", hint, origin)
     raw = address.packed(name)
     if name == "localhost" or name in LOOPBACK:
         if not port and not deny:

@@ -344,6 +344,8 @@ class Server:
             own = {dns.A: b"\x7f\0\0\1", dns.AAAA: bytes(15) + b"\1"}.get(asked.kind, b"")
             return dns.answer(asked, dns.NOERROR, own, TTL)
         verdict = self.rules.resolves(name)
+        if not verdict.allow and name.endswith(".arpa"):  # whose an address is: programs ask by habit
+            return dns.answer(asked, dns.NXDOMAIN)
         if not verdict.allow:
             held = self.holds is not None and self.holds.asks(name, verdict)
             self._record_refused(name, "ask" if held else "deny", verdict.reason)

@@ -36,7 +36,8 @@ def main(asked: dict) -> dict:
     files["/etc/nsswitch.conf"] = b"hosts: files dns\n"
     files["/etc/hosts"] = b"127.0.0.1 localhost\n::1 localhost\n"
     files["/etc/passwd"] = f"u:x:{os.getuid()}:{os.getgid()}:u:/tmp:/bin/sh\n".encode()
-    argv = [BWRAP, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--clearenv",
+    once = [] if asked.get("nested") else ["--disable-userns"]
+    argv = [asked.get("bwrap", BWRAP), "--unshare-all", "--unshare-user", *once, "--die-with-parent", "--new-session", "--clearenv",
             "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib",
             "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", "/etc",
             "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "HOME", "/tmp", "--setenv", "LANG", "C.UTF-8",

