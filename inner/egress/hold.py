@@ -16,9 +16,9 @@ from inner.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import socket as _socket
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
-    from inner.egress.rules import Verdict
+    from inner.egress.rules import Rules, Verdict
     from inner.egress.server import Server
 
 TIME = 60.0  # seconds that a question is open
@@ -45,9 +45,8 @@ class Question:
 class Holds:
     """The questions of one run. `spare` are names that are never asked about; `tell` is called once for each question."""
 
-    def __init__(self, server: Server, spare: Iterable[str], tell: Callable[[str], object]) -> None:
-        self.server, self.tell = server, tell
-        self.spare = frozenset(spare)
+    def __init__(self, server: Server, spare: Rules, tell: Callable[[str], object]) -> None:
+        self.server, self.spare, self.tell = server, spare, tell
         self.open: dict[tuple[str, int], Question] = {}
         self.unanswered: set[str] = set()
         server.holds = self
@@ -59,7 +58,7 @@ class Holds:
         return (
             not (verdict.allow or verdict.final)
             and "." in name
-            and name not in self.spare
+            and not self.spare.resolves(name).allow
             and name not in self.unanswered
             and len(self.unanswered) < UNANSWERED
         )
@@ -103,6 +102,11 @@ class Holds:
         """Ends what waits."""
         for connection in self._close(question):
             connection.unheld(reason)
+
+    def end(self) -> None:
+        """The run is over, and nobody has answered."""
+        for question in list(self.open.values()):
+            question.late()
 
     def _close(self, question: Question) -> list[Connection]:
         self.server.clock.clear(question)

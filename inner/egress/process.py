@@ -42,7 +42,7 @@ class Task:
     credentials: Mapping[str, Credential] = {}
     host: Host | None = None
     folder: str = ""  # where the user's decisions are taken while the box runs, "" for nowhere
-    spare: tuple[str, ...] | None = None  # the user is asked about hosts that are on no list, but for these; None: about none
+    spare: Rules | None = None  # the user is asked about hosts that are on no list, but not about these; None: about none
     published: tuple[tuple[_socket.socket, int], ...] = ()  # listeners of the host, and the port of the box that each leads to
 
 

@@ -313,6 +313,8 @@ class Server:
     def stop(self) -> None:
         """Ends every connection, so that each has its last line, and the loop."""
         self.running = False
+        if self.holds is not None:
+            self.holds.end()
         for connection in list(self._connections):
             connection.close()
         self.record.finish()

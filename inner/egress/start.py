@@ -127,6 +127,11 @@ def prepare(
         from inner.egress.listing import rules_of
 
         wanted = rules_of(network, host, origins)
+    spared = None
+    if spare is not None:
+        from inner.egress.rules import rules
+
+        spared = rules(spare)
     published = [(_published(outside), inside) for outside, inside in network.publish]
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
     parent = os.getpid()
@@ -135,7 +140,7 @@ def prepare(
         ours.close()
         from inner.egress.process import Task, become
 
-        become(theirs, parent, Task(wanted, event_fd, credentials or {}, host, folder, spare, tuple(published)))
+        become(theirs, parent, Task(wanted, event_fd, credentials or {}, host, folder, spared, tuple(published)))
     theirs.close()
     for listener, _ in published:
         listener.close()

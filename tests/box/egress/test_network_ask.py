@@ -228,6 +228,14 @@ def test_what_an_agent_works_without_is_not_asked_about(world):
     assert done["out"] == "NONE\n", done
 
 
+def test_a_run_that_ends_with_a_question_open_tells_it(world, asking):
+    process = asking("curl -sS http://wild.test/ & sleep 2; kill %1")
+    assert held(world) == ["wild.test:80"]
+    _, err = process.communicate(timeout=20)
+    assert "denied: wild.test:80: nobody answered: not on the list" in err
+    assert "to allow: `inner run --allow-host wild.test`" in err
+
+
 @pytest.mark.slow
 def test_nobody_answers_and_is_asked_no_more(world, asking):
     process = asking("time curl -sS http://wild.test/; curl -sS -m 5 http://wild.test/; curl -sS http://other.test/")
