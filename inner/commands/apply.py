@@ -107,7 +107,8 @@ def _asked(found: Changed, ways: Sequence[str]) -> bool:
     if not os.isatty(0):
         raise UsageError("there is nobody to ask whether to apply this", hint="`--yes` applies it without a question")
     conflicts = 0 if ways else sum(bool(change.conflict) for change in found.changes)
-    question = f"apply {len(found.changes) - conflicts} changes" + (f", leaving {conflicts} in conflict" if conflicts else "")
+    number = len(found.changes) - conflicts
+    question = f"apply {number} {'change' if number == 1 else 'changes'}" + (f", leaving {conflicts} in conflict" if conflicts else "")
     sys.stderr.write(f"{question}? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

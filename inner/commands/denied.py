@@ -1,4 +1,5 @@
-"""At the end of a run, after the terminal is the user's again: which hosts it was denied, and what to type to allow them."""
+"""At the end of a run, after the terminal is the user's again: which hosts it was denied, and what to type to allow them;
+which were allowed and are out of reach from here."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ def tell(folder: str, agents: Iterable[str]) -> None:
     from inner.launch.rundir import alive
     from inner.records.denied import at_home, denied, offer
     from inner.records.read import load
+    from inner.records.receipt import hosts
 
     run = load(folder, alive)
     spare = _spare(agents)
@@ -33,18 +35,23 @@ def tell(folder: str, agents: Iterable[str]) -> None:
     line, toml = offer(found[:MOST])
     if line:
         ui.note(f"to allow: `{line}`, or `{toml}` under `[sandbox]`")
+    count, reason = hosts(run)["fail"]
+    for host in list(count)[:MOST]:
+        often = f", {count[host]} times" if count[host] > 1 else ""
+        if host.rpartition(":")[0] not in spare:
+            ui.note(f"allowed, and not reached from this machine: {ui.safe(host)}: {ui.safe(reason[host])}{often}")
     for entry in at_home(found[:MOST]):
         ui.note(f"if that is where it should lead: `inner run --allow-host {entry}`, or `{entry}` in the list")
 
 
 def _any(folder: str) -> bool:
-    """Whether the record holds a denial: most hold none, and are not read in earnest."""
+    """Whether the record holds a denial or a failure: most hold none, and are not read in earnest."""
     try:
         fd = os.open(f"{folder}/{RECORD}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return False
     with open(fd, "rb") as file:
-        return any(b'"verdict":"deny"' in line for line in file)
+        return any(b'"verdict":"deny"' in line or b'"verdict":"fail"' in line for line in file)
 
 
 def _spare(agents: Iterable[str]) -> set[str]:

@@ -68,13 +68,14 @@ def span(seconds: float) -> str:
 
 
 def hosts(run: Run) -> dict[str, tuple[dict[str, int], dict[str, str]]]:
-    """What the network did: {"allow": ..., "deny": ...}, each (host:port -> number of connections, host:port -> reason)."""
-    found: dict[str, tuple[dict[str, int], dict[str, str]]] = {"allow": ({}, {}), "deny": ({}, {})}
+    """What the network did: {"allow": ..., "deny": ..., "fail": ...} (allowed, and not reached from here), each (host:port -> number
+    of connections, host:port -> reason)."""
+    found: dict[str, tuple[dict[str, int], dict[str, str]]] = {"allow": ({}, {}), "deny": ({}, {}), "fail": ({}, {})}
     for event in run.events:
         if event["event"] not in ("connect", "dns"):
             continue
         verdict = event.get("verdict")
-        if verdict == "deny" or (verdict == "allow" and event["event"] == "connect"):
+        if verdict == "deny" or (verdict in ("allow", "fail") and event["event"] == "connect"):
             name = str(event.get("host", ""))
             port = event.get("port")
             key = f"{name}:{port}" if port and event["event"] == "connect" else name
@@ -103,6 +104,9 @@ def data(run: Run) -> dict[str, Any]:
         "hosts": [{"host": host, "connections": count} for host, count in contacted["allow"][0].items()],
         "denied": [
             {"host": host, "times": count, "reason": contacted["deny"][1][host]} for host, count in contacted["deny"][0].items()
+        ],
+        "failed": [
+            {"host": host, "times": count, "reason": contacted["fail"][1][host]} for host, count in contacted["fail"][0].items()
         ],
         "missed": run.first("trace").get("missed"),
         "changes": changes(run),
@@ -148,7 +152,7 @@ def lines(run: Run) -> list[tuple[str, str]]:
 def _network(run: Run) -> list[tuple[str, str]]:
     contacted = hosts(run)
     rows = []
-    for verdict, label in (("allow", "contacted"), ("deny", "denied")):
+    for verdict, label in (("allow", "contacted"), ("fail", "failed"), ("deny", "denied")):
         count, reason = contacted[verdict]
         for at, (host, times) in enumerate(sorted(count.items(), key=lambda item: -item[1])):
             if at == MOST_LINES:

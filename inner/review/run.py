@@ -185,9 +185,8 @@ def told(kept: Kept) -> list[str]:
     from inner.review.hosted import runs
 
     name = kept.review.id
-    files = [change for change in kept.changes if "dir" not in (change.what, change.was) or change.kind == "replaced"]
-    code = sum(bool(runs(change)) for change in files)
-    text = f"{_changes(len(files))} kept for review" + (f", {code} of them may run code outside" if code else "")
+    code = sum(bool(runs(change)) for change in kept.changes)
+    text = f"{_changes(len(kept.changes))} kept for review" + (f", {code} of them may run code outside" if code else "")
     text += " and what was done in git" if _commits(kept.review) else ""
     return [f"{text}: `inner diff {name}`, then `inner apply {name}` or `inner discard {name}`"]
 

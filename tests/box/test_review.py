@@ -410,7 +410,7 @@ def test_the_answer_of_a_person_decides(tmp_path):
         main, terminal = os.openpty()
         os.write(main, f"{answer}\n".encode())
         done = world.inner("apply", stdin=terminal)
-        assert "apply 1 changes? [y/N]" in done.stderr
+        assert "apply 1 change? [y/N]" in done.stderr
         assert (done.returncode, (world.project / "f").exists()) == (0 if there else 1, there)
         os.close(main)
         os.close(terminal)

@@ -304,6 +304,16 @@ def test_neither_a_denial_nor_the_check_of_addresses_is_overruled(world, run):
     out, err = process.communicate(timeout=60)
     assert "INNERCANARY" not in out
     assert "lan.test:80: the name leads to 10.1.2.3" in err
+    assert "inner: if that is where it should lead: `inner run --allow-host lan:lan.test:80`, or `lan:lan.test:80` in the list\n" in err
+    assert "lan:loop.test" not in err
+
+
+def test_what_is_allowed_and_out_of_reach_is_told_apart_from_what_is_denied(world):
+    done = world.inner("run", "--allow-host", "nowhere.test", "--", "curl", "-s", "-m", "3", "http://nowhere.test/")
+    assert "inner: allowed, and not reached from this machine: nowhere.test:80: the name does not exist\n" in done["err"]
+    assert "denied" not in done["err"]
+    shown = world.inner("log", "show")["out"]
+    assert "failed   nowhere.test:80: the name does not exist\n" in shown
 
 
 def test_saved_in_the_users_own_profile_with_its_comments(world, run):
