@@ -108,7 +108,9 @@ def _asked(found: Changed, ways: Sequence[str]) -> bool:
         raise UsageError("there is nobody to ask whether to apply this", hint="`--yes` applies it without a question")
     conflicts = 0 if ways else sum(bool(change.conflict) for change in found.changes)
     number = len(found.changes) - conflicts
-    question = f"apply {number} {'change' if number == 1 else 'changes'}" + (f", leaving {conflicts} in conflict" if conflicts else "")
+    question = f"apply {number} {'change' if number == 1 else 'changes'}" + (
+        f", leaving {conflicts} in conflict" if conflicts else ""
+    )
     sys.stderr.write(f"{question}? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -304,7 +304,10 @@ def test_neither_a_denial_nor_the_check_of_addresses_is_overruled(world, run):
     out, err = process.communicate(timeout=60)
     assert "INNERCANARY" not in out
     assert "lan.test:80: the name leads to 10.1.2.3" in err
-    assert "inner: if that is where it should lead: `inner run --allow-host lan:lan.test:80`, or `lan:lan.test:80` in the list\n" in err
+    assert (
+        "inner: if that is where it should lead: `inner run --allow-host lan:lan.test:80`, or `lan:lan.test:80` in the list\n"
+        in err
+    )
     assert "lan:loop.test" not in err
 
 
