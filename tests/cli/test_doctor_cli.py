@@ -33,8 +33,8 @@ def program(path, text="#!/bin/sh\n"):
 
 
 def lines(done, name):
-    """The lines of a finding, its remedies behind it."""
-    flat = re.sub(r"\n +-> ", " -> ", done.stdout)
+    """The lines of a finding, its remedies behind it. How wide the column of names is depends on what else is found."""
+    flat = re.sub(r"(?m)^(\[..\] \S+) +", r"\1 ", re.sub(r"\n +-> ", " -> ", done.stdout))
     return [line for line in flat.splitlines() if line[5:].split(" ")[0] == name]
 
 
@@ -42,7 +42,7 @@ def test_a_machine_that_makes_boxes_is_good(place):
     done = place()
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert done.stdout.splitlines()[-1] == "[ok] boxes can be made"
-    assert lines(done, "namespaces") == ["[ok] namespaces        a box with namespaces of its own can be made"]
+    assert lines(done, "namespaces") == ["[ok] namespaces a box with namespaces of its own can be made"]
     for name in ("bubblewrap", "seccomp", "profiles", "folders"):
         assert lines(done, name)[0].startswith("[ok] "), done.stdout
 
@@ -83,7 +83,7 @@ def test_user_namespaces_that_run_out_are_found_by_making_one(place):
     )
     assert done.returncode == 4, done.stdout
     assert lines(done, "namespaces") == [
-        "[!!] namespaces        this kernel allows no user namespaces (/proc/sys/user/max_user_namespaces)"
+        "[!!] namespaces this kernel allows no user namespaces (/proc/sys/user/max_user_namespaces)"
         " -> `sudo sysctl -w user.max_user_namespaces=15000`"
     ]
 
@@ -94,7 +94,7 @@ def test_a_state_folder_that_others_can_read_is_a_problem_with_its_remedy(place)
     state.chmod(0o755)
     done = place()
     assert (done.returncode, lines(done, "folders")) == (
-        1, [f"[!!] folders           {state} is open to others -> `chmod go-rwx {state}`"],
+        1, [f"[!!] folders {state} is open to others -> `chmod go-rwx {state}`"],
     )  # fmt: skip
     os.system(re.search(r"-> `(chmod .*)`", done.stdout)[1])  # what was said to type
     assert place().returncode == 0
@@ -138,20 +138,20 @@ def test_agents_are_told_by_program_and_login_and_no_secret_is_printed(place):
     (place.home / ".codex/auth.json").write_text('{"OPENAI_API_KEY": "sk-hunter2-hunter2"}')
     done = place(GEMINI_API_KEY="hunter2-hunter2")
     found = "\n".join(lines(done, "agents"))
-    assert f"[ok] agents            codex ({place.home}/.local/bin/codex): logged in (~/.codex/auth.json)" in found
-    assert f"[ok] agents            gemini ({place.home}/.local/bin/gemini): a key in GEMINI_API_KEY" in found
-    assert f"[--] agents            claude ({place.home}/.local/bin/claude) has no login -> `claude` logs in" in found
+    assert f"[ok] agents codex ({place.home}/.local/bin/codex): logged in (~/.codex/auth.json)" in found
+    assert f"[ok] agents gemini ({place.home}/.local/bin/gemini): a key in GEMINI_API_KEY" in found
+    assert f"[--] agents claude ({place.home}/.local/bin/claude) has no login -> `claude` logs in" in found
     assert "aider" not in found
     assert "hunter2" not in done.stdout + done.stderr
 
 
 def test_inner_is_looked_for_on_the_path(place):
-    assert lines(place(), "path")[0].startswith("[--] path              inner is not on PATH")
+    assert lines(place(), "path")[0].startswith("[--] path inner is not on PATH")
     program(place.home / ".local/bin/inner")
-    assert lines(place(), "path") == [f"[ok] path              inner is {place.home}/.local/bin/inner"]
+    assert lines(place(), "path") == [f"[ok] path inner is {place.home}/.local/bin/inner"]
     elsewhere = lines(place(PATH="/usr/bin:/bin"), "path")
     assert elsewhere == [
-        "[--] path              inner is not on PATH -> "
+        "[--] path inner is not on PATH -> "
         f'`export PATH="{place.home}/.local/bin:$PATH"`, in your shell\'s start file'
     ]
 
