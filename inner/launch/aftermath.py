@@ -14,8 +14,9 @@ import os
 import stat
 
 from inner.frozen import TYPE_CHECKING, frozen, replace
+from inner.launch.dotgit import MODULES, TREES, is_below, names, names_of
 from inner.launch.folders import Walk
-from inner.paths import covers, normal
+from inner.paths import HostPath, covers, normal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 HELD = ".held-by-inner"
 REPOSITORY = "a repository that was made or changed in the box"
+MODULE = "a submodule that was made in the box, and could not be taken over"
 WORK_TREE = "a work tree of git that was made in the box, and could not be taken over"
 CLOCK = 20_000_000  # ns: a file's time is that of the last tick before it was written (4 to 10 ms, CONFIG_HZ)
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/nix/store", "/gnu/store", "/dev/null")  # links of a virtual environment lead there
@@ -96,7 +98,9 @@ class Findings:
 def _out_of_effect(names: Sequence[str], why: str) -> str:
     listed = " and ".join(f"`{name}`" for name in names)
     back = "its commits are in its branch, and `git worktree add` makes it anew"
-    if why != WORK_TREE:
+    if why == MODULE:
+        back = "`git submodule update --init` makes it anew"
+    elif why != WORK_TREE:
         back = f"to have it back: `{' && '.join(_undo(name) for name in names)}`"
     return f"{listed} {'are' if len(names) > 1 else 'is'} out of effect: {why}; {back}"
 
@@ -157,16 +161,19 @@ def hold(guard: Guard, findings: Findings, trees: Iterable[str]) -> Findings:
     top = os.open(guard.project, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     walk = _Look(guard, 0, "", None, thorough=False)
     try:
-        walk.late(top, trees, WORK_TREE)
+        for path in trees:
+            named = names_of(f"{guard.project}/{path}".removesuffix("/.git"))
+            walk.late(top, (path,), MODULE if f"/{MODULES}/" in named else WORK_TREE)
     finally:
         os.close(top)
     return replace(findings, held=(*findings.held, *walk.held), unread=(*findings.unread, *walk.unread), trees=())
 
 
 def kept(guard: Guard) -> list[str]:
-    """Where git keeps what it knows of the project's work trees: folders that the box could not write."""
-    copies = [place for one in guard.shadows for place in (one.gitdir, one.common)]
-    return [f"{place}/worktrees" for place in (*copies, *(f"{top}/.git" for top in guard.repositories))]
+    """Where git keeps what it knows of the project's work trees and submodules: folders that the box could not write."""
+    places = [place for one in guard.shadows for place in (one.gitdir, one.common)]
+    places += [HostPath(f"{top}/.git") for top in guard.repositories]
+    return [f"{place}/{name}" for place in places for name in (TREES, MODULES)]
 
 
 class _Look(Walk):
@@ -335,10 +342,8 @@ class _Look(Walk):
             finally:
                 os.close(inside)
         elif info.st_ctime_ns >= self.since:
-            from inner.launch.dotgit import names
-
             named = names(fd, f"{self.guard.project}/{prefix}".rstrip("/"))
-            if named.rpartition("/")[0] in self.kept and not os.path.islink(named):
+            if is_below(named, self.kept):
                 self.trees.append(f"{prefix}.git")
             else:
                 self._hold(fd, ".git", prefix, "a repository that was made in the box")

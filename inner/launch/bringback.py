@@ -3,7 +3,7 @@
     objects: moved into a fresh bare repository of ours, fetched from there with `transfer.fsckObjects`
     refs, HEAD: updated where they are still what they were at the start, else kept under refs/inner/RUN
     index: the entries that differ, through `git update-index --index-info`, which checks names and modes
-    unfinished operations, new work trees: made anew from values that were checked (`gitstate`, `gittrees`)
+    unfinished operations, new work trees, new submodules: made anew from values that were checked
 
 Git never runs on the box's folder: its files are read here, without following links, or moved. All of it can be done again
 after a kill at any place.
@@ -16,7 +16,7 @@ import stat
 
 from inner import gitconfig
 from inner.errors import RunError
-from inner.frozen import TYPE_CHECKING, frozen
+from inner.frozen import TYPE_CHECKING, frozen, replace
 from inner.launch import gitstate, rundir, shadow
 from inner.launch.gitcopy import Copy
 from inner.launch.shadow import is_hash, read
@@ -69,8 +69,10 @@ def bring_back(into: str, run: str) -> Brought | None:
 class Taking:
     """What the copy in `into` has that the repository has not. `all` takes it over; `changed` only looks."""
 
-    def __init__(self, into: str, run: str, made: Shadow, index: tuple[int, ...], links: tuple[str, ...]) -> None:
-        self.into, self.run, self.shadow = into, run, made
+    def __init__(
+        self, into: str, run: str, made: Shadow, index: tuple[int, ...], links: tuple[str, ...], *, fresh: bool = False
+    ) -> None:
+        self.into, self.run, self.shadow, self.fresh = into, run, made, fresh  # fresh: the repository was made for it
         self.copy = Copy(into, made, index, links)
         self.notes: list[str] = []
 
@@ -83,10 +85,19 @@ class Taking:
         gone = [name for name in was if name not in now]
         deltas, index_note = copy.staged()
         state = gitstate.Unfinished(gitstate.found(copy.before), gitstate.found(copy.now))
-        added = copy.trees()
+        added, modules = copy.trees(), self._modules()
         if _content(f"{copy.now}/config") != self.shadow.config:
             self.notes.append("settings of git that were changed in the box stay there")
-        if not changed and not gone and head == head_was and not deltas and not state.units and not added and not index_note:
+        if (
+            not changed
+            and not gone
+            and head == head_was
+            and not deltas
+            and not state.units
+            and not added
+            and not modules
+            and not index_note
+        ):
             return Brought(self.shadow.top, notes=tuple(self.notes)) if self.notes else None
         from inner.launch import gittrees
         from inner.launch.gitcommand import Git
@@ -94,30 +105,35 @@ class Taking:
 
         again(self.into)
         trees = gittrees.seen(copy, added)
+        below = self._submodules(modules)
+        brought = (*BROUGHT, "refs/remotes/") if self.fresh else BROUGHT
         self.notes += [index_note] if index_note else []
         stash, stash_was = copy.stash(f"{copy.now}/logs/refs/stash"), copy.stash(f"{copy.before}/stash")
-        wanted = [sha for name, sha in changed.items() if name.startswith(BROUGHT)]
+        wanted = [sha for name, sha in changed.items() if name.startswith(brought)]
         wanted += [entry[0] for entry in stash if entry not in stash_was]
         wanted += [head] if is_hash(head.encode()) else []
         wanted += state.wanted()
         blobs = [sha for entries in deltas.values() for mode, sha, _ in entries if mode != 0o160000]
         of_trees = gittrees.wanted(trees)
         there = self._objects(list(dict.fromkeys(wanted + of_trees[0])), list(dict.fromkeys(blobs + of_trees[1])))
-        refs = Refs(copy, Git(self.shadow.gitdir), self.run, there)
+        refs = Refs(copy, Git(self.shadow.gitdir), self.run, there, brought)
         refs.take(changed, was, gone)
         if stash != stash_was:
             refs.stashes(stash, stash_was)
         if head != head_was:
             refs.head(head, head_was)
         if deltas:
-            self._set_index(deltas, there)
+            self._set_index(deltas, there, {one.top for one in below})
             self._fixed(deltas)
         if not state.units or copy.head(self.shadow.gitdir) == head:
             state.place(self.shadow.gitdir, there, refs.notes)
         elif any(unit in gitstate.WAITS for unit in state.units):
             refs.notes.append("an operation that the box left unfinished is not taken over: HEAD stands elsewhere outside")
         made = gittrees.adopt(copy, refs, trees, now, f"{self.into}/ours", there)
-        return Brought(self.shadow.top, tuple(refs.updated), tuple(refs.kept), (*self.notes, *refs.notes), tuple(made))
+        made += [place for one in below for place in (one.top, *one.trees)]
+        kept = (*refs.kept, *(kept for one in below for kept in one.kept))
+        notes = (*self.notes, *refs.notes, *(note for one in below for note in one.notes))
+        return Brought(self.shadow.top, tuple(refs.updated), kept, notes, tuple(made))
 
     def changed(self) -> list[tuple[str, str, str]]:
         """(ref, what it was, what it is), "" for nothing; HEAD when it was moved; ("index", "", "") for what is staged."""
@@ -134,6 +150,29 @@ class Taking:
         if deltas or note:
             found.append(("index", "", ""))
         return found
+
+    # --- submodules that the box added ------------------------------------------------------------------------------------
+
+    def _modules(self) -> list[str]:
+        if os.path.isdir(f"{self.copy.now}/modules") or any(name.startswith("module-") for name in os.listdir(self.into)):
+            from inner.launch import gitmodules
+
+            return [*gitmodules.added(self.copy), *gitmodules.noted(self.copy)]
+        return []
+
+    def _submodules(self, names: list[str]) -> list[Brought]:
+        if not names:
+            return []
+        from inner.launch import gitmodules
+
+        done = []
+        for into in gitmodules.prepare(self.copy, [name for name in names if not name.startswith("/")], self.notes):
+            found = shadow.recorded(into)
+            if found is not None:
+                one = Taking(into, self.run, *found, fresh=True).all() or Brought(found[0].top)
+                said = f"`{one.top}` is a submodule that the box added: `git submodule init` makes it known to git outside"
+                done.append(replace(one, notes=(*one.notes, said)))
+        return done
 
     # --- objects -------------------------------------------------------------------------------------------------------
 
@@ -190,7 +229,7 @@ class Taking:
 
     # --- the index -----------------------------------------------------------------------------------------------------
 
-    def _set_index(self, deltas: dict[bytes, Entries], there: set[str]) -> None:
+    def _set_index(self, deltas: dict[bytes, Entries], there: set[str], modules: set[str]) -> None:
         real = f"{self.shadow.gitdir}/index"
         was = self.copy.index(self.copy.before)
         now = was if _same(real, f"{self.copy.before}/index") else self.copy.index(self.shadow.gitdir)
@@ -199,7 +238,7 @@ class Taking:
             if now.get(path) != was.get(path) and now.get(path, []) != entries:
                 moved += 1
                 continue
-            if any(mode == 0o160000 for mode, _, _ in entries) and not self._submodule(path, was):
+            if any(mode == 0o160000 for mode, _, _ in entries) and not self._submodule(path, was, modules):
                 refused += 1
                 continue
             if any(mode != 0o160000 and sha not in there for mode, sha, _ in entries):
@@ -234,8 +273,10 @@ class Taking:
                 f"not what the box's branch has, because they are protected: {shown}; after a look, `{take}` takes them"
             )
 
-    def _submodule(self, path: bytes, was: dict[bytes, Entries]) -> bool:
-        """Whether an entry for a nested repository may come: one that was there, or where none is now."""
+    def _submodule(self, path: bytes, was: dict[bytes, Entries], modules: set[str]) -> bool:
+        """Whether an entry for a nested repository may come: one that was there, one that inner made, or where none is now."""
+        if f"{self.shadow.top}/{os.fsdecode(path)}" in modules:
+            return True
         known = any(mode == 0o160000 for mode, _, _ in was.get(path, []))
         return known or not os.path.lexists(os.fsencode(self.shadow.top) + b"/" + path + b"/.git")
 

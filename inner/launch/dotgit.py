@@ -34,8 +34,13 @@ def names(fd: int, place: str) -> str:
     return normal(path if path.startswith("/") else f"{place}/{path}")
 
 
+def is_below(named: str, places: Iterable[str]) -> bool:
+    """Whether a folder is in one of `places`: directly, where these are of work trees; at any depth, where of submodules."""
+    return any(named.startswith(f"{top}/") for top in places if top.endswith(f"/{MODULES}")) or named.rpartition("/")[0] in places
+
+
 def belongs(place: str, folder: str, within: Iterable[str]) -> bool:
-    """Whether `folder` is in one of `within`, the `worktrees` of repositories that no box can write, and names `place` back."""
+    """Whether `folder` is in one of `within`, of repositories that no box can write, and names `place` back."""
     try:
         for top in within:
             if top.endswith(f"/{MODULES}") and folder.startswith(f"{top}/"):
@@ -43,7 +48,8 @@ def belongs(place: str, folder: str, within: Iterable[str]) -> bool:
                 return normal(named if named.startswith("/") else f"{folder}/{named}") == place
         if folder.rpartition("/")[0] not in within:
             return False
-        return read(f"{folder}/gitdir", 4096).decode("utf-8", "surrogateescape").rstrip("\n") == f"{place}/.git"
+        back = read(f"{folder}/gitdir", 4096).decode("utf-8", "surrogateescape").rstrip("\n")
+        return normal(back if back.startswith("/") else f"{folder}/{back}") == f"{place}/.git"
     except OSError:
         return False
 

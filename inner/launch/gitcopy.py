@@ -11,6 +11,7 @@ from inner.frozen import TYPE_CHECKING, frozen
 from inner.launch.gitindex import parse
 from inner.launch.gitobjects import is_name
 from inner.launch.shadow import TREES, is_hash, read, stamp, walk_refs
+from inner.paths import normal
 
 if TYPE_CHECKING:
     from inner.launch.gitindex import Entries
@@ -125,6 +126,8 @@ class Copy:
                 except OSError:
                     continue  # a mount point, or pruned
                 head = self.head(entry.path)
+                if not place.startswith("/"):  # worktree.useRelativePaths
+                    place = normal(f"{self.shadow.gitdir}/{TREES}/{entry.name}/{place}")
                 if head and place.endswith("/.git"):
                     found.append(Tree(entry.name, place.removesuffix("/.git"), head, entry.path))
         return found

@@ -24,10 +24,10 @@ MOST_ALONE = 500  # refs that are updated one by one, when some cannot be update
 
 
 class Refs:
-    """`there`: the objects that the repository has by now. Afterwards `updated`, `kept` and `notes` say what happened."""
+    """`there`: the objects that the repository has by now; `brought`: which refs come. Afterwards `updated`, `kept` and `notes` say what happened."""
 
-    def __init__(self, copy: Copy, git: Git, run: str, there: set[str]) -> None:
-        self.copy, self.git, self.run, self.there = copy, git, run, there
+    def __init__(self, copy: Copy, git: Git, run: str, there: set[str], brought: tuple[str, ...]) -> None:
+        self.copy, self.git, self.run, self.there, self.brought = copy, git, run, there, brought
         self.gitdir, self.common = copy.shadow.gitdir, copy.shadow.common
         self.updated: list[str] = []
         self.kept: list[tuple[str, str]] = []
@@ -38,12 +38,14 @@ class Refs:
         busy, real = self.checked_out(), self.real()
         none = "0" * self.copy.length
         for name in gone:  # first: a branch may have been renamed to one below it
-            if name.startswith(BROUGHT) and name != "refs/stash" and is_name(name) and name not in busy:
+            if name.startswith(self.brought) and name != "refs/stash" and is_name(name) and name not in busy:
                 if was[name] not in changed.values() and not name.startswith(PASSING):
                     self.keep(name, was[name])
                 if name not in real or self.git.run("update-ref", "-d", name, was[name])[0] == 0:
                     self.updated.append(name)
-        wanted = {n: s for n, s in sorted(changed.items()) if n.startswith(BROUGHT) and n != "refs/stash" and s in self.there}
+        wanted = {
+            n: s for n, s in sorted(changed.items()) if n.startswith(self.brought) and n != "refs/stash" and s in self.there
+        }
         self.updated += [name for name, sha in wanted.items() if real.get(name) == sha]
         wanted = {name: sha for name, sha in wanted.items() if real.get(name) != sha}
         free = {name: sha for name, sha in wanted.items() if is_name(name) and name not in busy}
@@ -60,7 +62,7 @@ class Refs:
                 self.updated.append(name)
             else:
                 self.keep(name if is_name(name) else "refs/unnamed", sha)
-        left = [name for name in (*changed, *gone) if not name.startswith(BROUGHT)]
+        left = [name for name in (*changed, *gone) if not name.startswith(self.brought)]
         if left:
             more = " and others" if len(left) > 5 else ""
             self.notes.append(f"not taken over: {', '.join(f'`{name}`' for name in left[:5])}{more}")

@@ -127,13 +127,9 @@ def worktrees(host: Host, common: str) -> list[str]:
     """The places of its linked work trees that are there, as git notes them; nothing that is reached through a link."""
     found = []
     for name in host.listdir(f"{common}/worktrees"):
-        path = _text(host, f"{common}/worktrees/{name}/gitdir").removesuffix("/.git")
-        if (
-            path.startswith("/")
-            and normal(path) == path
-            and realpath(host, path) == path
-            and host.lstat(f"{path}/.git") is not None
-        ):
+        back = _text(host, f"{common}/worktrees/{name}/gitdir")
+        path = normal(back if back.startswith("/") else f"{common}/worktrees/{name}/{back}").removesuffix("/.git")
+        if back and realpath(host, path) == path and host.lstat(f"{path}/.git") is not None:
             found.append(path)
     return found
 
