@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Operation: TypeAlias = tuple[Word, ...]  # a flag, the modifiers before it, and its arguments
 
 
-SHM_SIZE = 512 * 1024 * 1024
+SHM_SIZE = 256 * 1024 * 1024
 MASK_SIZE = 4096
 
 

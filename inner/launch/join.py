@@ -202,6 +202,9 @@ class Join(Start):
             if isinstance(number, int) and self.box.counted:
                 most = (number + 1).to_bytes(8, "little") * 2
                 syscall.syscall(syscall.PRLIMIT64, 0, RLIMIT_NPROC, most, None)
+            each = self.box.limits.get("each")
+            if isinstance(each, int) and each > 0:
+                limits.bounded(os.getpid(), each)
             _give_up()
             os.umask(0o022)
             try:

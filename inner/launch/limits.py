@@ -1,5 +1,5 @@
 """The limits of a run, by whatever this host has: a group given to us, a scope of systemd's, a group of version 1; and below all
-of them, for the number of processes, the kernel's count per user namespace. Each limit stands on its own.
+of them the kernel's count of processes per user namespace, and what one process may keep in memory. Each limit stands on its own.
 
 What was asked for and cannot be held is told once, or refused (`require = ["limits"]`); what is only a default is noted in the
 record. The last word is what the kernel's files say after the box has been put there, and before it runs anything.
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from inner.plan.model import Plan
     from inner.profile.model import Limits
 
-RLIMIT_NPROC = 6  # asm-generic/resource.h
+RLIMIT_DATA, RLIMIT_NPROC = 2, 6  # asm-generic/resource.h
+ENOUGH = 2 << 30  # bytes; runtimes of JavaScript reserve up to 1 GiB that they may write, and use little of it
 NOTE = "cgroup"  # in the run's folder: directories to remove when inner was killed
 REMEDY = "log in through systemd (`loginctl enable-linger`), or run in a unit with `Delegate=yes` and `DelegateSubgroup=main`"
 ALONE = "without systemd, root can give you a control group: docs/how-to/limits.md"
@@ -89,15 +90,17 @@ class Held:
         if counted(pid, (self.limits.pids or 0) + 1) and "pids" not in self.by:
             self.by["pids"] = "rlimit"
         missing = [field for field in cgroup.FIELDS if field not in self.by]
+        each = bounded(pid, of_each(self.asked.memory, self.limits.memory or 0)) if "memory" in missing else 0
         reason = (self.reason or "no control group can be made here") if missing else ""
         wanted = [field for field in missing if getattr(self.asked, field) is not None]
         if missing and self.required:
             raise HostError(f"{_list(missing)} cannot be limited, and this profile requires it: {reason}", hint=remedy())
         if wanted:
-            warn(f"{_list(wanted)} cannot be limited: {reason}")
+            only = ", but for what each process has for itself" if each and "memory" in wanted else ""
+            warn(f"{_list(wanted)} cannot be limited{only}: {reason}")
         values = {field: getattr(self.limits, field) for field in cgroup.FIELDS}
         place = {"scope": self.scope.name} if self.scope is not None else {"groups": self.group.folders}
-        return {**values, "by": self.by, "missing": missing, "reason": reason, **place}
+        return {**values, "by": self.by, "missing": missing, "reason": reason, "each": each, **place}
 
     def close(self) -> None:
         """Give it all back. Twice is once."""
@@ -158,13 +161,25 @@ def countable() -> bool:
 
 def counted(pid: int, most: int) -> bool:
     """RLIMIT_NPROC for pid 1 of the box, set once its user namespace is there: before, it would count all that the user runs."""
-    if not countable():
-        return False
-    hard = most
-    text = read(f"/proc/{pid}/limits").partition(b"Max processes")[2].split()[1:2]
-    if text and text[0].isdigit():
-        hard = min(most, int(text[0]))
-    return syscall.syscall(syscall.PRLIMIT64, pid, RLIMIT_NPROC, hard.to_bytes(8, "little") * 2, None) == 0
+    return countable() and bool(_lower(pid, RLIMIT_NPROC, b"Max processes", most))
+
+
+def of_each(asked: int | None, limit: int) -> int:
+    """What one process may have where nothing counts what all of them have: what was asked for, else half of what all would get."""
+    return asked or max(limit // 2, min(limit, ENOUGH))
+
+
+def bounded(pid: int, most: int) -> int:
+    """RLIMIT_DATA for pid 1 of the box and its children: what is writable and not shared. RLIMIT_AS would count address space that is
+    only reserved, of which runtimes take terabytes. Returns what holds, 0 for nothing."""
+    return _lower(pid, RLIMIT_DATA, b"Max data size", most)
+
+
+def _lower(pid: int, limit: int, name: bytes, most: int) -> int:
+    """Never above what is in force already, for nobody but root may raise it."""
+    text = read(f"/proc/{pid}/limits").partition(name)[2].split()[1:2]
+    hard = min(most, int(text[0])) if text and text[0].isdigit() else most
+    return hard if syscall.syscall(syscall.PRLIMIT64, pid, limit, hard.to_bytes(8, "little") * 2, None) == 0 else 0
 
 
 def _list(fields: list[str]) -> str:

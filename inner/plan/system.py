@@ -78,7 +78,9 @@ HOST_RO_MASKED = (
     "/etc/krb5.keytab",
 )
 
-TMP_SIZE, VAR_TMP_SIZE, HOME_SIZE, RUN_SIZE, ROOT_SIZE = 1024 * MIB, 256 * MIB, 1024 * MIB, 64 * MIB, 16 * MIB
+# They are in memory, which not every host can bound for a box as a whole: what is larger belongs into a folder of the host's
+# (`--mount DIR:/tmp:rw`).
+TMP_SIZE, VAR_TMP_SIZE, HOME_SIZE, RUN_SIZE, ROOT_SIZE = 480 * MIB, 256 * MIB, 480 * MIB, 64 * MIB, 16 * MIB
 
 
 def system(

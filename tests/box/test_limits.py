@@ -40,8 +40,24 @@ def test_memory_that_was_asked_for_and_cannot_be_held_is_told_once(home):
     done = as_anybody("run", "--limit-memory", "1G", "--", "true")
     assert done.returncode == 0
     assert done.stderr.count("warning: ") == 1
-    assert "warning: memory cannot be limited: " in done.stderr
+    assert "warning: memory cannot be limited, but for what each process has for itself: " in done.stderr
     assert as_anybody("run", "--", "true").stderr == ""  # a default is no promise
+
+
+TAKE = "try:\n    taken = [bytearray(64 << 20) for _ in range(%d)]\nexcept MemoryError:\n    print('no more')\n"
+RAISE = "import resource\ntry:\n    resource.setrlimit(resource.RLIMIT_DATA, (-1, -1))\nexcept (ValueError, OSError):\n    pass\n"
+
+
+def test_one_process_is_held_even_where_nothing_counts_memory(home):
+    few = as_anybody("run", "--limit-memory", "512M", "--", "python3", "-c", TAKE % 2)
+    assert (few.returncode, few.stdout) == (0, "")
+    assert as_anybody("run", "--limit-memory", "512M", "--", "python3", "-c", RAISE + TAKE % 8).stdout == "no more\n"
+
+
+def test_address_space_that_is_only_reserved_is_not_memory(home):
+    """As runtimes of JavaScript, Go and Java do."""
+    reserve = "import mmap\nprint(len(mmap.mmap(-1, 1 << 40, flags=0x4022, prot=0)))"  # MAP_NORESERVE, PROT_NONE
+    assert as_anybody("run", "--limit-memory", "512M", "--", "python3", "-c", reserve).stdout == f"{1 << 40}\n"
 
 
 def test_a_profile_that_requires_limits_is_refused(home):

@@ -41,6 +41,8 @@ ATTEMPTS = table(
         "outlive a terminal that is gone": tried(f"$PY -c 'import os, time, sys, subprocess\nm, s = os.openpty()\np = subprocess.Popen(sys.argv[1:], stdin=s, stdout=s, stderr=s, start_new_session=True); time.sleep(2); os.close(s); os.close(m); p.terminate(); time.sleep(3)' $INNER python3 -c '{FAR}{IGNORE}time.sleep(30)' {NAME}; sleep 1"),
         "fill scratch space": tried("$INNER sh -c 'for d in /tmp /var/tmp \"$HOME\"; do fallocate -l 3G $d/fill-$0; stat -c %s $d/fill-$0; rm -f $d/fill-$0; done' $T 2>/dev/null | grep -qx 3221225472 && got it", after="true", needs=lambda: _room("/tmp", 4 << 30)),
         "fill shared memory": tried("$INNER sh -c 'for d in /dev /dev/shm /run /var /etc / /usr; do fallocate -l 1100M $d/fill-$0; stat -c %s $d/fill-$0; rm -f $d/fill-$0; done' $T 2>/dev/null | grep -qx 1153433600 && got it", after="true", needs=lambda: _room("/dev/shm", 2 << 30)),
+        "more memory than was given": tried("$INNER python3 -c 'b = []\nfor _ in range(24): b.append(bytearray(64 << 20))\nprint(\"much\")' 2>/dev/null | grep -qx much && got it", after="true", words=("--limit-memory", "1G")),
+        "fill what is in memory, in pieces": tried("$INNER sh -c 'for d in /tmp /var/tmp /dev/shm \"$HOME\"; do fallocate -l 500M $d/fill-$0; stat -c %s $d/fill-$0; rm -f $d/fill-$0; done' $T 2>/dev/null | grep -qx 524288000 && got it", after="true", needs=lambda: _room("/tmp", 1 << 30)),
         "more processes than were given": tried("$INNER python3 -c 'import os, time\nn = 0\ntry:\n    for _ in range(300):\n        if os.fork() == 0: time.sleep(4); os._exit(0)\n        n += 1\nexcept OSError: pass\nprint(n)' 2>/dev/null | grep -qx 300 && got it", after="true", words=("--limit-pids", "60")),
     },
     wrapper=True,
