@@ -32,9 +32,16 @@ OSC_CLIPBOARD = frozenset((52,))
 DCS_PASSES = (b"$q", b"+q", b"=1s", b"=2s")
 
 DEFAULT_ON = frozenset((7, 25, 8452, 1034))  # private modes that are set in a terminal at rest
-# modes in which a terminal types by itself: mouse, focus, paste, colour scheme, size
-TYPES = frozenset((9, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1015, 1016, 2004, 2031, 2048))
+# modes in which a terminal types by itself: mouse, focus, paste, colour scheme, size, every key as Windows has it
+TYPES = frozenset((9, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1015, 1016, 2004, 2031, 2048, 5522, 9001))
 SCREENS = frozenset((47, 1047, 1049))
+# Modes of ECMA-48 7.2 and what puts them back: inserting, no local echo, newline. 2 locks the keyboard, and does not pass.
+ANSI_MODES = {4: (False, b"\x1b[4l"), 12: (True, b"\x1b[12h"), 20: (False, b"\x1b[20l")}
+# With intermediate bytes only what editors use passes: shape of the cursor, soft reset, the question for a mode, rectangles, the stack
+# of styles. Among the others are many more questions (checksums, locator, extent, palette).
+INTERMEDIATE = frozenset((b" q", b"!p", b"$p", b"$r", b"$t", b"$v", b"$x", b"$z", b"${", b"*x", b"#{", b"#}", b"#p", b"#q"))
+ASK = frozenset((b"n", b"c", b"x", b"$p", b"?u", b"?m", b"?S", b">q"))  # what is not private asks with every prefix
+LINKS = (b"http:", b"https:", b"mailto:", b"file:", b"ftp:")  # other schemes start programs with words of the box's
 
 
 class TermFilter:
@@ -172,6 +179,8 @@ class TermFilter:
             self._reset()
         elif body in {b"=", b">"}:
             self._note("keypad", body == b"=", b"\x1b>")
+        elif body in {b"n", b"o"}:  # LS2, LS3: character sets as well
+            self._note("shift", True, b"\x0f")
         elif body == b"Z":
             self.asked += 1
         elif body[:1] == b"(":
@@ -209,8 +218,25 @@ class TermFilter:
             if 11 <= number <= 19:
                 self.asked += 1
             return 11 <= number <= 19 or number in {22, 23}
-        if final in {0x6E, 0x63} or (final == 0x70 and digits.endswith(b"$")) or (final == 0x75 and private == b"?"):
-            self.asked += 1  # n, c, $p, ?u: reports
+        between = bytes(byte for byte in digits if byte < 0x30)
+        name = between + bytes((final,))
+        if between and (name not in INTERMEDIATE or not digits.endswith(between)):
+            return False
+        if name in ASK or private + name in ASK:
+            self.asked += 1
+        elif final in {0x68, 0x6C} and not private:
+            for part in digits.split(b";"):
+                if part == b"2":
+                    return False
+                rest, back = ANSI_MODES.get(_number(part), (False, b""))
+                if back:
+                    self._note(f"mode {part!r}", (final == 0x68) != rest, back)
+        elif final == 0x72 and private == b"?":  # as they were saved, in whatever state that was
+            for part in digits.split(b";"):
+                if part.isdigit() and len(part) < 6:
+                    if int(part) in TYPES and not self.questions:
+                        return False
+                    self._modes[int(part)] = int(part) not in DEFAULT_ON
         elif final in {0x68, 0x6C} and private == b"?":
             for part in digits.split(b";"):
                 if part.isdigit() and len(part) < 6:
@@ -227,6 +253,8 @@ class TermFilter:
             self._note("region", digits not in {b"", b";"}, b"\x1b7\x1b[r\x1b8")
         elif final == 0x75 and private in {b">", b"<"}:
             self._kitty = max(0, self._kitty + (1 if private == b">" else -max(1, _number(digits))))
+        elif final == 0x75 and private == b"=":
+            self._note("kitty", True, b"\x1b[=0u")
         elif final == 0x70 and digits == b"!":
             for name in ("style", "charset", "region", "keypad"):
                 self._dirty.pop(name, None)
@@ -267,14 +295,19 @@ class TermFilter:
         if number == 9:
             return rest == b"4" or rest.startswith(b"4;")
         if number in OSC_PASSES:
-            if rest == b"?" or rest.endswith(b";?"):
+            if number != 8 and any(part.startswith(b"?") for part in rest.split(b";")):
                 self.asked += 1
+            if rest == b"?":
+                pass
             elif 10 <= number <= 19:
                 self._dirty[f"colour{number}"] = b"\x1b]%d\x1b\\" % (number + 100)
             elif number == 4:
                 self._dirty["palette"] = b"\x1b]104\x1b\\"
             elif number == 8:
-                self._note("link", rest.partition(b";")[2] != b"", b"\x1b]8;;\x1b\\")
+                link = rest.partition(b";")[2]
+                if link and not link.lower().startswith(LINKS):
+                    return False
+                self._note("link", link != b"", b"\x1b]8;;\x1b\\")
             elif number in {104, 110, 111, 112, 113, 114, 117, 119}:
                 self._dirty.pop("palette" if number == 104 else f"colour{number - 100}", None)
             return True

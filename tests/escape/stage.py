@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shlex
 import shutil
@@ -24,6 +25,9 @@ from program import INNER, ROOT
 
 HERE = Path(__file__).parent
 BWRAP = "/usr/bin/bwrap"
+QUESTION = re.compile(
+    rb"\x1b\[(?:6n|c|x|21t|>q|\?4m|\?2S|[0-9;]*\*y|1\$w|#R)|\x1b\]4;[^\x07]*\?[^\x07]*\x07|\x05"
+)  # what xterm answers
 TOKEN = secrets.token_hex(12)
 PROFILE = 'schema_version = "1"\nname = "tried"\nextends = "shell"\n'
 SECRET = {
@@ -95,11 +99,13 @@ class Stage:
 
     def __enter__(self) -> Stage:
         self.left_open = os.open(self.home, os.O_RDONLY)
-        self.told["FD"] = str(self.left_open)
+        self.master, self.side = os.openpty()
+        self.told |= {"FD": str(self.left_open), "TTY": os.ttyname(self.side)}
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self.left_open)
+        for fd in (self.left_open, self.master, self.side):
+            os.close(fd)
         subprocess.run(["chmod", "-R", "u+rwX", str(self.place)], check=False, capture_output=True)
         shutil.rmtree(self.place, ignore_errors=True)
 
@@ -199,12 +205,10 @@ class Stage:
     def _on_terminal(self, attempt: Attempt, line: list[str], env: dict[str, str]) -> tuple[str, int]:
         """Bytes of the terminal as text, each of them one character; PENDING, CHANGED and FRONT are told to what comes after."""
         report = self.place / "report"
-        master, side = os.openpty()
         child = subprocess.Popen(
-            [sys.executable, "-I", str(HERE / "outer.py"), str(report), *line], stdin=side, stdout=side, stderr=side, cwd=self.project, env=env, start_new_session=True,
+            [sys.executable, "-I", str(HERE / "outer.py"), str(report), *line], stdin=self.side, stdout=self.side, stderr=self.side, cwd=self.project, env=env, start_new_session=True,
         )  # fmt: skip
-        os.close(side)
-        seen = _read(master, child, attempt.seconds)
+        seen = _read(self.master, child, attempt.seconds)
         found = (
             json.loads(report.read_text()) if report.exists() else {"status": -1, "pending": "", "changed": True, "front": False}
         )
@@ -229,7 +233,7 @@ def _read(master: int, child: subprocess.Popen[bytes], seconds: float) -> str:
             except OSError:
                 break
             out += data
-            asked = out.count(b"\x1b[6n") + out.count(b"\x1b[c") + out.count(b"\x1b[21t")
+            asked = len(QUESTION.findall(out))
             if asked > replied:  # as a terminal answers
                 os.write(master, b"\x1b[1;1R" * (asked - replied))
                 replied = asked
@@ -237,7 +241,6 @@ def _read(master: int, child: subprocess.Popen[bytes], seconds: float) -> str:
             break
     child.kill()
     child.wait()
-    os.close(master)
     return out.decode("latin-1")
 
 

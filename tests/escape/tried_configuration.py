@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from attempt import table
 
 GROUP = "configuration"
+ORDINARY = lambda: os.getuid() != 0  # noqa: E731 - root is refused it, trusted or not
 HEAD = 'schema_version = "1"\n'
 SSH = '$INNER cat "$H/.ssh/id_ed25519" "$H/.netrc" 2>&1'
 
@@ -18,8 +21,8 @@ ATTEMPTS = table(
     {
         "a project that asks for the home": (project('[mounts]\n"~" = "rw"\n"~/.ssh" = "ro"') + SSH, {}),
         "a project that asks for the home, in another file": (project('[mounts]\n"~" = "rw"', ".inner/profiles/shell.toml") + SSH, {}),
-        "a project that replaces the default profile": (project('default_profile = "mine"\n[profiles.mine]\nschema_version = "1"\n[profiles.mine.sandbox]\nhome = "host-ro"\nroot = "host-ro"') + "$TOOL run --no-interactive -- cat $H/Documents/taxes 2>&1", {"open": "trusted"}),
-        "a project that opens its box": (project('[profiles.shell]\nschema_version = "1"\nextends = "shell"\n[profiles.shell.sandbox]\nhome = "host-ro"\nseccomp = "off"\nhome_allow = ["Documents"]') + "$TOOL run --no-interactive -p shell -- cat $H/Documents/taxes 2>&1", {"open": "trusted"}),
+        "a project that replaces the default profile": (project('default_profile = "mine"\n[profiles.mine]\nschema_version = "1"\n[profiles.mine.sandbox]\nhome = "host-ro"\nroot = "host-ro"') + "$TOOL run --no-interactive -- cat $H/Documents/taxes 2>&1", {"open": "trusted", "needs": ORDINARY}),
+        "a project that opens its box": (project('[profiles.shell]\nschema_version = "1"\nextends = "shell"\n[profiles.shell.sandbox]\nhome = "host-ro"\nseccomp = "off"\nhome_allow = ["Documents"]') + "$TOOL run --no-interactive -p shell -- cat $H/Documents/taxes 2>&1", {"open": "trusted", "needs": ORDINARY}),
         "a project that passes variables": (project('[profiles.shell]\nschema_version = "1"\nextends = "shell"\n[profiles.shell.env]\npassthrough = ["GITHUB_TOKEN"]\ninherit_all = true') + "$TOOL run --no-interactive -p shell -- env 2>&1", {"open": "trusted"}),
         "a project with an alias over a command": (project('[aliases]\nrun = "doctor"\nx = "run --no-interactive -m ~/Documents:/n -- cat /n/taxes"') + '$TOOL run --no-interactive -- echo fine 2>&1; $TOOL --version; $TOOL x 2>&1', {"open": "trusted"}),
         "a project that runs something first": (project('pre_run = ["touch $M/ran"]\npost_run = ["touch $M/ran"]\n[hooks]\nstart = "touch $M/ran"') + "$INNER true 2>&1; [ -e $M/ran ] && got it ran", {}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from attempt import table
 
 GROUP = "processes"
@@ -25,7 +27,7 @@ ATTEMPTS = table(
         "read its memory through a file": "#py\nprint(os.pread(os.open('/proc/%s/mem' % E['PID'], os.O_RDONLY), 40, int(E['ADDRESS'])))",
         "trace it": "#py\nif libc.ptrace(0x4206, int(E['PID']), None, None) == 0: got('seized')",
         "take a descriptor of it": "#py\np = os.pidfd_open(int(E['PID'])); f = call(438, 438, p, int(E['KEPT']), 0); print(f, os.pread(f, 100, 0) if f >= 0 else '')",
-        "open a descriptor of it": "cat /proc/$PID/fd/$KEPT /proc/[0-9]*/fd/$KEPT",
+        "open a descriptor of it": "for p in $([ -e /proc/$PID ] && echo $PID || ls /proc | grep -x '[0-9]*'); do cat /proc/$p/fd/$KEPT; done",
         "read through its root": 'cat "/proc/$PID/root$H/.netrc" "/proc/$PID/cwd/kept"',
         "signal it": ("kill -USR1 $PID", EVENTS),
         "signal everything": ("#py\nfor p in range(int(E['PID']) - 50, int(E['PID']) + 50):\n    if p == int(E['PID']) or not os.path.exists('/proc/%s' % E['PID']):\n        try: os.kill(p, 10) if p > 20 else None\n        except OSError: pass", EVENTS),
@@ -41,7 +43,7 @@ ATTEMPTS = table(
         "list its memory": '[ "$(tail -n +2 /proc/sysvipc/shm | wc -l)" -gt 0 ] && got listed',
         "open its message queue": "#py\nq = libc.mq_open(E['QUEUE'].encode(), os.O_RDONLY)\nb = ctypes.create_string_buffer(8192)\nif q >= 0: got('queue')",
         "write a parameter of the kernel": ("for f in kernel/core_pattern kernel/hostname vm/overcommit_memory net/ipv4/ip_forward kernel/modprobe fs/protected_symlinks; do ( : >> /proc/sys/$f ) 2>/dev/null && got $f; done", {"needs": lambda: _root()}),
-        "write to what restarts the machine": ("( : >> /proc/sysrq-trigger ) && got it", {"needs": lambda: _root()}),
+        "write to what restarts the machine": ("( : >> /proc/sysrq-trigger ) && got it", {"needs": lambda: _root() and os.path.exists("/proc/sysrq-trigger")}),
         "leave a core dump": "#py\nimport resource\ntry: resource.setrlimit(resource.RLIMIT_CORE, (-1, -1))\nexcept (OSError, ValueError) as e: print(e)\nif resource.getrlimit(resource.RLIMIT_CORE)[1] != 0: got('a core may be written')",
         "wait for a process of the host": "#py\ntry: p = os.pidfd_open(int(E['PID'])); got('a handle') if b'victim' in open('/proc/%s/cmdline' % E['PID'], 'rb').read() else None\nexcept OSError as e: print(e)",
         "compare with a process of the host": ("#py\nreached(call(312, 272, os.getpid(), int(E['PID']), 0, 0, 0), errno.ESRCH)", {"needs": lambda: _kcmp()}),
@@ -50,14 +52,11 @@ ATTEMPTS = table(
 
 
 def _root() -> bool:
-    import os
-
     return os.getuid() == 0
 
 
 def _kcmp() -> bool:
     import ctypes
-    import os
     import platform
 
     libc = ctypes.CDLL(None, use_errno=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from attempt import table
 
 GROUP = "spaces"
@@ -19,7 +21,7 @@ ATTEMPTS = table(
         "a user namespace by a program": "unshare -Ur true && got made; bwrap --unshare-user --ro-bind / / true && got made",
         "root in a namespace": UNSHARED + "if fresh(0x10000000):\n    open('/proc/self/setgroups', 'w').write('deny'); open('/proc/self/uid_map', 'w').write('0 %d 1' % os.getuid() if 0 else '0 0 1' if os.getuid() == 0 else '0 %d 1' % int(open('/proc/self/loginuid').read() or 0) if 0 else '0 ' + str(os.stat('/proc/self').st_uid) + ' 1'); got('root')",
         "other namespaces without one": (UNSHARED + "for f in (0x20000, 0x8000000, 0x40000000, 0x4000000, 0x2000000, 0x20000000):\n    if fresh(f): got(hex(f))", {"open": "box"}),
-        "join the namespaces of process 1": ("#py\nfor n in ('mnt', 'user', 'net', 'pid', 'ipc', 'uts', 'cgroup'):\n    try: reached(-ctypes.get_errno() if libc.setns(os.open('/proc/1/ns/' + n, os.O_RDONLY), 0) else 0, errno.EINVAL)\n    except OSError as e: print(e)", {"open": "box", "needs": lambda: _root()}),
+        "join the namespaces of process 1": ("#py\nfor n in ('mnt', 'user', 'net', 'pid', 'ipc', 'uts', 'cgroup'):\n    try: reached(-ctypes.get_errno() if libc.setns(os.open('/proc/1/ns/' + n, os.O_RDONLY), 0) else 0, errno.EINVAL)\n    except OSError as e: print(e)", {"open": "host", "needs": lambda: _enters()}),
         "join by a process descriptor": ("#py\ntry: r = libc.setns(os.pidfd_open(os.getpid()), 0x4000000); reached(-ctypes.get_errno() if r else 0)\nexcept OSError as e: print(e)", {"open": "box"}),
         "ask a namespace for its owner": "#py\nimport fcntl\ntry: f = fcntl.ioctl(os.open('/proc/self/ns/user', os.O_RDONLY), 0xb702); got('the parent namespace')\nexcept OSError as e: print(e)\ntry: f = fcntl.ioctl(os.open('/proc/self/ns/pid', os.O_RDONLY), 0xb702); got('the parent namespace')\nexcept OSError as e: print(e)\nif os.readlink('/proc/self/ns/user') in E['NAMESPACES'].split(): got('it is the host s own')",
         "be in the host's namespaces": "#py\nfor n in ('user', 'mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup'):\n    if os.readlink('/proc/self/ns/' + n) in E['NAMESPACES'].split(): got(n)",
@@ -42,7 +44,7 @@ ATTEMPTS = table(
         "hold a capability": ("#py\nfor line in open('/proc/self/status'):\n    if line[:7] in ('CapEff:', 'CapPrm:', 'CapInh:', 'CapAmb:', 'CapBnd:') and int(line.split()[1], 16): got(line.strip())", {"open": "box"}),
         "take more privileges by a program": "#py\nif libc.prctl(39, 0, 0, 0, 0) == 0: got('new privileges are possible')\nprint(libc.prctl(39, 0, 0, 0, 0))",
         "programs that change the user": "for p in su sudo mount umount newgrp passwd pkexec fusermount3; do f=$(command -v $p) || continue; [ -u \"$f\" ] && [ \"$(awk '/NoNewPrivs/ {print $2}' /proc/self/status)\" = 0 ] && got $f; done; true",
-        "become another user": ("#py\nfor f in (lambda: os.setuid(0 if os.getuid() else 1), lambda: os.setgid(1), lambda: os.setgroups([0, 1, 4]), lambda: os.setresuid(1, 1, 1)):\n    try: f(); got('became', os.getresuid())\n    except OSError as e: print(e)", {"open": "box", "needs": lambda: _root()}),
+        "become another user": ("#py\nfor f in (lambda: os.setuid(0 if os.getuid() else 1), lambda: os.setgid(1), lambda: os.setgroups([0, 1, 4]), lambda: os.setresuid(1, 1, 1)):\n    try: f(); got('became', os.getresuid())\n    except OSError as e: print(e)", {"open": "host", "needs": lambda: _root()}),
         "use a folder that was left open": "#py\nf = int(E['FD'])\ntry: print(open(os.open('.netrc', os.O_RDONLY, dir_fd=f)).read(), os.listdir(os.open('..', 0, dir_fd=f)))\nexcept OSError as e: print(e)",
         "find any descriptor that was left open": "#py\nfor n in os.listdir('/proc/self/fd'):\n    try: t = os.readlink('/proc/self/fd/' + n)\n    except OSError: continue\n    if int(n) > 2 and not t.startswith('/proc/'): got(n, t)",
         "descriptors of process 1": ("#py\ntry:\n    for n in os.listdir('/proc/1/fd'):\n        t = os.readlink('/proc/1/fd/' + n)\n        if t.startswith('/') and t not in ('/', '/dev/null') and not t.startswith('/dev/pts'): got(t)\nexcept OSError as e: print(e)", {"open": "flags", "stdin": ".netrc"}),
@@ -50,7 +52,7 @@ ATTEMPTS = table(
         "truncate standard input": ("#py\nfor f in (lambda: os.open('/proc/self/fd/0', os.O_WRONLY | os.O_TRUNC), lambda: os.truncate('/proc/self/fd/0', 0), lambda: os.chmod('/proc/self/fd/0', 0o666)):\n    try: f()\n    except OSError as e: print(e)", {"stdin": ".bashrc", "before": "echo mine > ~/.bashrc; chmod 600 ~/.bashrc", "after": '[ "$(cat ~/.bashrc; stat -c %a ~/.bashrc)" = "mine\n600" ] || got changed'}),
         "read standard output": ("#py\ntry: sys.stdout.write(os.read(os.open('/proc/self/fd/1', os.O_RDONLY), 1000).decode()); f = os.open('/proc/self/fd/1', os.O_RDWR); os.ftruncate(f, 0); got('truncated')\nexcept OSError as e: print(e)", {"stdin": ".bashrc", "before": "touch ~/.bashrc"}),
         "link standard input into the project": ("#py\nr = libc.linkat(-100, b'/proc/self/fd/0', -100, b'l', 0x400); print(r)", {"stdin": ".bashrc", "before": "echo mine > ~/.bashrc", "after": '[ l -ef ~/.bashrc ] && got linked'}),
-        "handles instead of names": ("#py\nh = struct.pack('IiQ', 8, 1, 2) + b'\\0' * 128\nreached(call(304, 265, os.open('.', 0), h, 0), errno.EINVAL)", {"open": "box", "needs": lambda: _root()}),
+        "handles instead of names": ("#py\nh = struct.pack('IiQ', 8, 1, 2) + b'\\0' * 128\nreached(call(304, 265, os.open('.', 0), h, 0), errno.EINVAL)", {"open": "host", "needs": lambda: _root()}),
         "see where the mounts are from": ("#py\nfor line in open('/proc/self/mountinfo'):\n    if ' / / ' in line and 'tmpfs' not in line: got(line.split()[-1])", {}),
         "the old root of the box": ("ls -d /oldroot /newroot /run/host /.oldroot 2>/dev/null && got there; ls -A / | grep -qx -e root -e boot -e srv && got the root", {}),
     },
@@ -58,6 +60,12 @@ ATTEMPTS = table(
 
 
 def _root() -> bool:
-    import os
-
     return os.getuid() == 0
+
+
+def _enters() -> bool:
+    try:
+        os.close(os.open("/proc/1/ns/mnt", os.O_RDONLY))
+    except OSError:
+        return False
+    return _root()
