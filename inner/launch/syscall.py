@@ -23,6 +23,8 @@ KEYCTL_GET_KEYRING_ID, KEYCTL_JOIN_SESSION_KEYRING = 0, 1  # keyctl(2)
 KEY_SPEC_SESSION_KEYRING = -3
 RLIMIT_FSIZE = 1
 RLIMIT_CORE = 4
+RLIMIT_NOFILE = 7
+MOST_FILES = 16384  # that one process may have open
 LANDLOCK_CREATE_RULESET_VERSION = 1  # landlock(7)
 LANDLOCK_SCOPES = 1 | 2  # abstract unix sockets, signals
 SIGKILL = 9
@@ -111,6 +113,11 @@ def confine(*, setuid: bool, parent: int, scopes: int = LANDLOCK_SCOPES) -> tupl
     # No core dump: kernel.core_pattern may pipe it, environment and all, to a program outside.
     if syscall(PRLIMIT64, 0, RLIMIT_CORE, bytes(16), None) == 0:
         done.append("core")
+    # No namespace counts open files, and all of a machine are one number (file-max in proc_sys_fs(5)).
+    found = bytes(16)  # the kernel writes into it
+    if syscall(PRLIMIT64, 0, RLIMIT_NOFILE, None, found) == 0:
+        soft, hard = (min(int.from_bytes(half, "little"), MOST_FILES) for half in (found[:8], found[8:]))
+        syscall(PRLIMIT64, 0, RLIMIT_NOFILE, soft.to_bytes(8, "little") + hard.to_bytes(8, "little"), None)
     # Root may; anybody else keeps the groups that the kernel has for them, whatever number the box sees (user_namespaces(7)).
     if os.getuid() == 0:
         try:

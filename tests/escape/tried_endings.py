@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 
 from attempt import table
 
@@ -43,6 +44,7 @@ ATTEMPTS = table(
         "fill shared memory": tried("$INNER sh -c 'for d in /dev /dev/shm /run /var /etc / /usr; do fallocate -l 1100M $d/fill-$0; stat -c %s $d/fill-$0; rm -f $d/fill-$0; done' $T 2>/dev/null | grep -qx 1153433600 && got it", after="true", needs=lambda: _room("/dev/shm", 2 << 30)),
         "more memory than was given": tried("$INNER python3 -c 'b = []\nfor _ in range(24): b.append(bytearray(64 << 20))\nprint(\"much\")' 2>/dev/null | grep -qx much && got it", after="true", words=("--limit-memory", "1G")),
         "fill what is in memory, in pieces": tried("$INNER sh -c 'for d in /tmp /var/tmp /dev/shm \"$HOME\"; do fallocate -l 500M $d/fill-$0; stat -c %s $d/fill-$0; rm -f $d/fill-$0; done' $T 2>/dev/null | grep -qx 524288000 && got it", after="true", needs=lambda: _room("/tmp", 1 << 30)),
+        "more open files than anybody needs": tried("$INNER python3 -c 'import os, resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)\nn = 0\ntry:\n    while n < 17000: n = os.open(\"/dev/null\", 0)\nexcept OSError: pass\nprint(n)' 2>/dev/null | grep -qx 17000 && got it", after="true", needs=lambda: resource.getrlimit(resource.RLIMIT_NOFILE)[1] > 17000),
         "more processes than were given": tried("$INNER python3 -c 'import os, time\nn = 0\ntry:\n    for _ in range(300):\n        if os.fork() == 0: time.sleep(4); os._exit(0)\n        n += 1\nexcept OSError: pass\nprint(n)' 2>/dev/null | grep -qx 300 && got it", after="true", words=("--limit-pids", "60")),
     },
     wrapper=True,
