@@ -219,10 +219,10 @@ class TermFilter:
                 self.asked += 1
             return 11 <= number <= 19 or number in {22, 23}
         between = bytes(byte for byte in digits if byte < 0x30)
-        name = between + bytes((final,))
-        if between and (name not in INTERMEDIATE or not digits.endswith(between)):
+        asked = between + bytes((final,))
+        if between and (asked not in INTERMEDIATE or not digits.endswith(between)):
             return False
-        if name in ASK or private + name in ASK:
+        if asked in ASK or private + asked in ASK:
             self.asked += 1
         elif final in {0x68, 0x6C} and not private:
             for part in digits.split(b";"):
