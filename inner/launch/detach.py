@@ -289,10 +289,15 @@ def attach(folder: str, name: str) -> int:
             termios.tcsetattr(0, termios.TCSADRAIN, raw)
             view.size()
         return view.watch()
+    except termios.error as problem:
+        raise RunError(f"this terminal cannot be set: {problem.args[-1]}", hint="`fg`, when it runs in the background") from None
     finally:
         if saved is not None:
             _show(shown.finish())
-            termios.tcsetattr(0, termios.TCSAFLUSH, saved)
+            try:
+                termios.tcsetattr(0, termios.TCSAFLUSH, saved)
+            except termios.error:
+                pass
         heard.close()
         connection.close()
 

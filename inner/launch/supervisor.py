@@ -150,7 +150,10 @@ class Supervisor:
                     before = set(tree.children(os.getpid()))
                     on_started(self.job.init.pid)
                     self.job.others |= set(tree.children(os.getpid())) - before  # the keeper of a scope: the box runs nothing yet
-                os.write(self.start.gate, b"\n")
+                try:
+                    os.write(self.start.gate, b"\n")
+                except BrokenPipeError:
+                    pass  # bubblewrap has given up in the meantime, and its status says so
                 self.made.drop(self.start.gate)
                 self.start.gate = -1
 

@@ -34,6 +34,7 @@ LATE = (
     ".windsurf", ".windsurfrules", ".clinerules", ".roo", ".kiro", ".continue", ".aider.conf.yml", ".agents", ".qwen", ".amp",
     "opencode.json", "opencode.jsonc", ".config/inner.toml", ".config/inner", ".husky", ".githooks", ".lfsconfig",
     ".helix", ".lite_project.lua", ".theia", ".trae", ".hg/hgrc", ".hg/hgrc-not-shared", ".hg/sharedpath", ".jj/repo/config.toml", ".sl/config",
+    ".amazonq", ".augment", ".crush.json", "crush.json", ".factory", ".junie", ".kilocode", ".rvmrc", ".tabnine", ".warp",
     ".mise.toml", "mise.toml", ".mise", ".config/mise", ".autoenv", ".autoenv.zsh", ".local.vimrc",
 )  # fmt: skip
 MOST_FOLDERS, MOST_DEPTH = 2000, 4  # that one `**` of a mask looks into

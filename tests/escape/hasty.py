@@ -40,7 +40,10 @@ def main(command: list[str]) -> None:
         words += ["--bind", place, place]
     with open(os.path.expanduser("~/last-run"), "a", encoding="utf-8") as log:
         log.write(" ".join(command) + "\n")
-    if subprocess.run(["bwrap", *words, *command], check=False).returncode == 1:
+    before = set(os.listdir("."))
+    status = subprocess.run(["bwrap", *words, *command], check=False).returncode
+    print(*set(os.listdir(".")) - before)
+    if status == 1:
         os.execvp(command[0], command)  # better than nothing
 
 

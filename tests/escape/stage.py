@@ -36,6 +36,9 @@ SECRET = {
     "NODE_OPTIONS": f"--title={TOKEN}", "PERL5OPT": f"-Mlib=/nowhere/{TOKEN}", "PROMPT_COMMAND": f"echo {TOKEN}", "GIT_SSH_COMMAND": f"echo {TOKEN}",
     "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "alias.told", "GIT_CONFIG_VALUE_0": f"!echo {TOKEN}", "LESSOPEN": f"|echo {TOKEN} %s", "PYTHONPATH": f"/nowhere/{TOKEN}",
     "SSH_AUTH_SOCK": f"/nowhere/{TOKEN}", "DBUS_SESSION_BUS_ADDRESS": f"unix:path=/nowhere/{TOKEN}", "DISPLAY": f":{TOKEN}", "http_proxy": f"http://u:{TOKEN}@proxy.test:1",
+    **dict.fromkeys(("MAKEFLAGS", "GOFLAGS", "RUSTFLAGS", "JAVA_TOOL_OPTIONS", "RUBYOPT", "NODE_PATH", "GCONV_PATH", "PYTEST_ADDOPTS"), f"-D{TOKEN}"),
+    **dict.fromkeys(("CARGO_REGISTRY_TOKEN", "npm_config__auth", "PIP_INDEX_URL", "UV_INDEX", "TWINE_PASSWORD", "NPM_TOKEN", "HISTFILE"), TOKEN),
+    **dict.fromkeys(("LC_SECRET", "TERMINFO", "SSH_CONNECTION", "SUDO_COMMAND", "KRB5CCNAME", "WSL_INTEROP", "TMUX"), f"/nowhere/{TOKEN}"),
     "BASH_ENV": f"/nowhere/{TOKEN}", "ENV": f"/nowhere/{TOKEN}", "GIT_ASKPASS": f"/nowhere/{TOKEN}", "SUDO_ASKPASS": f"/nowhere/{TOKEN}", "KUBECONFIG": f"/nowhere/{TOKEN}",
 }  # fmt: skip
 GIT = {

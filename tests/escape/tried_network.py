@@ -30,6 +30,10 @@ ATTEMPTS = table(
         "a way to the world": ("#py\nfor a in ('192.0.2.1', '8.8.8.8'):\n    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n    try: s.connect((a, 53)); got(s.getsockname())\n    except OSError as e: print(e)", {"needs": lambda: _routed()}),
         "a way to a cloud's metadata": ("#py\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ntry: s.connect(('169.254.169.254', 80)); got(s.getsockname())\nexcept OSError as e: print(e)", {"needs": lambda: _routed()}),
         "raise an interface": ("ip addr add 192.0.2.7/32 dev lo && got added; ip link add d0 type dummy && got made; true", {"open": "network"}),
+        "raw packets": ("#py\nfor f, k, p in ((2, 3, 1), (10, 3, 58), (2, 3, 255)):\n    try: socket.socket(f, k, p); got(f, p)\n    except OSError as e: print(e)", {"open": "network"}),
+        "packets of the wire": ("#py\ntry: socket.socket(17, 3, 0x0300); got('made')\nexcept OSError as e: print(e)", {"open": "network"}),
+        "tables of the firewall": ("#py\ntry: s = socket.socket(2, 1); s.getsockopt(0, 64, 84); got('told')\nexcept OSError as e: print(e)\ntry: socket.socket(16, 3, 12); got('netfilter')\nexcept OSError as e: print(e)", {"open": "network"}),
+        "parameters of the network": ("#py\nimport glob\nfor p in ('/proc/sys/net/ipv4/ip_forward', '/proc/sys/net/ipv4/ip_unprivileged_port_start', '/proc/sys/net/ipv4/conf/all/route_localnet'):\n    try:\n        t = open(p).read(); open(p, 'w').write(t); got(p)\n    except OSError as e: print(e)", {"open": "network"}),
         "a tunnel": ("#py\nimport fcntl\ntry: f = os.open('/dev/net/tun', os.O_RDWR); got('opened')\nexcept OSError as e: print(e)", {"needs": lambda: _tun()}),
     },
 )  # fmt: skip

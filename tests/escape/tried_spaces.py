@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from attempt import table
@@ -38,6 +39,11 @@ ATTEMPTS = table(
         "copy the tree of mounts": ("#py\nreached(call(428, 428, -100, b'/', 1 | 0x8000))", {"open": "box"}),
         "open a file system": ("#py\nfor n in (b'tmpfs', b'proc', b'sysfs', b'overlay'): reached(call(430, 430, n, 0), errno.ENODEV)", {"open": "box"}),
         "pick a file system": ("#py\nreached(call(433, 433, -100, b'/', 0))", {"open": "box"}),
+        "hold a mount by its descriptor": ("#py\nreached(call(428, 428, -100, b'/', 0))", {}),
+        "configure a file system": ("#py\nreached(call(431, 431, -1, 0, 0, 0, 0))", {}),
+        "mount what was configured": ("#py\nreached(call(432, 432, -1, 0, 0))", {"open": "box"}),
+        "copy the tree of mounts, with other attributes": ("#py\nreached(call(467, 467, -100, b'/', 0, 0, 0))", {"needs": lambda: _answers(467)}),
+        "let more namespaces be made": ("#py\nfor p in ('/proc/sys/user/max_user_namespaces', '/proc/sys/user/max_mnt_namespaces'):\n    try:\n        t = open(p).read(); open(p, 'w').write(t); got(p)\n    except OSError as e: print(e)", {"open": "box"}),
         "move a mount by its descriptor": ("#py\nreached(call(429, 429, -100, b'/tmp', -100, b'/tmp', 0))", {"open": "box"}),
         "change a mount's attributes": ("#py\nreached(call(442, 442, -100, b'/', 0, struct.pack('QQQQ', 0, 1, 0, 0), 32))", {"open": "box"}),
         "an overlay": (UNSHARED + "ok = fresh(0x20000)\nos.makedirs('/tmp/o-' + E['T'], exist_ok=True)\nr = libc.mount(b'o', ('/tmp/o-' + E['T']).encode(), b'overlay', 0, b'lowerdir=/etc:/usr'); print(os.strerror(ctypes.get_errno()))\nif r == 0 or ok: got('mounted')", {"open": "box"}),
@@ -61,6 +67,13 @@ ATTEMPTS = table(
 
 def _root() -> bool:
     return os.getuid() == 0
+
+
+def _answers(number: int) -> bool:
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    return libc.syscall(number, -100, b"/", 0, 0, 0) >= 0 or ctypes.get_errno() != errno.ENOSYS
 
 
 def _enters() -> bool:

@@ -38,6 +38,7 @@ PROJECT = (
     ".envrc", ".inner.toml", ".inner/profiles/shell.toml", ".config/inner.toml", ".mcp.json", ".vscode/tasks.json", ".vscode/settings.json", ".idea/workspace.xml",
     ".zed/tasks.json", ".devcontainer/devcontainer.json", ".cursor/mcp.json", ".claude/settings.local.json", ".codex/config.toml", ".gemini/settings.json", ".vimrc", ".exrc",
     ".nvim.lua", ".dir-locals.el", ".gdbinit", ".husky/pre-commit", ".githooks/pre-commit", ".mise.toml", ".helix/languages.toml", ".hg/hgrc", ".kiro/mcp.json", ".windsurf/x",
+    ".amazonq/mcp.json", ".kilocode/mcp.json", ".junie/mcp/mcp.json", ".factory/mcp.json", "crush.json", ".rvmrc", ".augment/x", ".warp/mcp.json", ".tabnine/mcp_servers.json",
     ".aider.conf.yml", "opencode.json", ".lite_project.lua", ".trae/x",
 )  # fmt: skip
 NAMED = " ".join(PROJECT)
