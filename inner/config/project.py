@@ -71,9 +71,9 @@ def _walk(host: Host, start: HostPath, home: HostPath) -> Iterator[HostPath]:
 
 
 def _there(host: Host, path: str) -> bool:
-    """Whether it is there, and no empty file that holds its place while a box runs (`plan.protect`)."""
+    """Whether it is there, and not what holds its place while a box runs (`plan.protect`)."""
     found = host.lstat(path)
-    return found is not None and (found.kind, found.size, found.mode & 0o777) != ("file", 0, 0o444)
+    return found is not None and found.kind != "socket" and (found.kind, found.size, found.mode & 0o777) != ("file", 0, 0o444)
 
 
 def _repository(host: Host, path: str) -> bool:

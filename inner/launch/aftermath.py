@@ -318,7 +318,7 @@ class _Look(Walk):
             leads = normal(target if target.startswith("/") else f"{project}/{prefix}{target}")
             if not covers(project, leads) and not any(covers(place, leads) for place in SYSTEM):
                 self.links.append((prefix + name, target))
-        else:
+        elif prefix + name not in self.protected:
             self.special.append(prefix + name)
 
     def _take_bits(self, fd: int, name: str, prefix: str, mode: int) -> None:

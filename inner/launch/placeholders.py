@@ -119,9 +119,13 @@ def _make(folder: str, placeholders: Iterable[Placeholder]) -> None:
         made = []
         for p in missing:
             try:
-                if p.kind == "dir":
+                kind = p.kind
+                if kind == "dir":
                     os.mkdir(p.path, 0o755)
+                elif kind == "socket" and _node(p.path):
+                    pass
                 else:
+                    kind = "file"
                     fd = os.open(p.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
                     try:
                         os.write(fd, p.content)
@@ -130,10 +134,21 @@ def _make(folder: str, placeholders: Iterable[Placeholder]) -> None:
                         os.close(fd)
             except FileExistsError:
                 continue  # another box of this project was faster, or the user: it is mounted as it is
-            made.append(_record(p.path, p.kind, os.lstat(p.path)))
+            made.append(_record(p.path, kind, os.lstat(p.path)))
         os.write(journal, b"".join(made))
     finally:
         os.close(journal)
+
+
+def _node(path: str) -> bool:
+    """Makes a socket that nobody can listen to; False where the file system has none (vfat, 9p)."""
+    try:
+        os.mknod(path, stat.S_IFSOCK | 0o444)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    return True
 
 
 def _record(path: str, kind: str, info: os.stat_result | None) -> bytes:
@@ -169,13 +184,15 @@ def _remove(path: str, kind: bytes, number: bytes) -> None:
         return
     try:
         info = os.lstat(name, dir_fd=at)
-        if number == b"?" and kind == b"file" and stat.S_IMODE(info.st_mode) != 0o444:
+        if number == b"?" and kind != b"dir" and stat.S_ISREG(info.st_mode) and stat.S_IMODE(info.st_mode) != 0o444:
             return  # killed before it was made, and somebody has made it since
         if number not in (f"{info.st_dev:x}:{info.st_ino:x}".encode(), b"?") or info.st_uid != os.getuid():
             return
-        if kind == b"dir" and stat.S_ISDIR(info.st_mode):
+        if kind == b"socket" and stat.S_ISSOCK(info.st_mode) and not info.st_mode & 0o222:
+            os.unlink(name, dir_fd=at)
+        elif kind == b"dir" and stat.S_ISDIR(info.st_mode):
             os.rmdir(name, dir_fd=at)  # fails when the user has put something in it meanwhile, and then it is theirs
-        elif kind == b"file" and stat.S_ISREG(info.st_mode) and info.st_nlink == 1 and _untouched(name, at):
+        elif kind != b"dir" and stat.S_ISREG(info.st_mode) and info.st_nlink == 1 and _untouched(name, at):
             os.unlink(name, dir_fd=at)
     except OSError:
         pass

@@ -99,7 +99,7 @@ def _finished(shadow: Shadow, host: Host, protection: Protection, hidden: Iterab
         if known:
             names = ", ".join(f"`{name}`" for name in known)
             notices.append(f"tracked by git and read-only in the box: {names}; a checkout there leaves them as they are")
-    ignored = [f"/{p.path[len(top) + 1 :]}" for p in protection.placeholders if p.kind == "file" and covers(top, p.path)]
+    ignored = [f"/{p.path[len(top) + 1 :]}" for p in protection.placeholders if p.kind != "dir" and covers(top, p.path)]
     below = [path[len(top) + 1 :] for path in hidden if covers(top, path) and path != top]
     held = [*(p.path for p in protection.placeholders), *(f"{protection.project}/{name}" for name in protection.existing)]
     fixed = tuple(path[len(top) + 1 :] for path in held if covers(top, path) and path != top)

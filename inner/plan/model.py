@@ -215,7 +215,8 @@ class Shadow:
 
 @frozen
 class Placeholder:
-    """Something to mount on where a protected name does not exist yet: an empty folder, or a file with `content`."""
+    """Something to mount on where a protected name does not exist yet: an empty folder ("dir"), a "file" with `content`, or a
+    "socket" that nobody listens to."""
 
     path: HostPath
     kind: str = "dir"

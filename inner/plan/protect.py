@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from inner.plan.model import Mount
 
 # Programs that are open on the project act on these as soon as they appear: a placeholder where absent. Each costs the start 0.1 ms,
-# so that there are no more. Where a branch may track a file the placeholder is one: git cannot check out over a folder that is in use.
+# so that there are no more.
 ALWAYS = (".vscode/", ".idea/", ".zed/", ".devcontainer/", ".cursor/", ".claude/", ".codex/", ".gemini/", ".mcp.json", ".envrc",
           ".inner.toml", ".inner/")  # fmt: skip
+# A socket that nobody listens to is nothing: it cannot be opened, direnv and inner look further up, and git does not see it. A folder
+# would be nothing, too, but git cannot check out a branch that has a file there.
+NOTHING = (".envrc", ".inner.toml")
 # Protected where they exist, and put out of effect after a run in which they appeared.
 LATE = (
     ".opencode",
@@ -68,7 +71,7 @@ class Protection:
             elif absent == "placeholder" and self._parent_exists(path):
                 made = placeholder(path, name)
                 self.placeholders.append(made)
-                self._mount(path, made.kind, origin)
+                self._mount(path, "dir" if made.kind == "dir" else "file", origin)
             elif found is None:
                 self.late.append(path[len(self.project) + 1 :])
             else:
@@ -101,7 +104,9 @@ class Protection:
     def _is_placeholder(self, path: str, name: str) -> bool:
         """What another box of this project may have put there: it goes when the last one ends, so each of them has to hold it."""
         made, found = placeholder(path, name), self.host.lstat(path)
-        if found is None or found.kind != made.kind:
+        if found is not None and made.kind == found.kind == "socket":
+            return not found.mode & 0o222
+        if found is None or found.kind != ("file" if made.kind == "socket" else made.kind):
             return False
         if made.kind == "dir":
             return not self.host.listdir(path)
@@ -134,7 +139,9 @@ class Protection:
 def placeholder(path: str, name: str) -> Placeholder:
     """What is put where nothing is: the smallest thing its readers take for nothing (an empty `.git` folder is looked past by git)."""
     last = path.rpartition("/")[2]
-    folder = name.endswith("/") or not ("." in last[1:] or last == ".envrc")
+    if last in NOTHING:
+        return Placeholder(HostPath(path), "socket", b"")
+    folder = name.endswith("/") or "." not in last[1:]
     # Of no effect, and what its program can read: Aider takes no YAML that is no mapping.
     content = b"{}\n" if last.endswith((".json", ".jsonc", ".yml", ".yaml")) else b""
     return Placeholder(HostPath(path), "dir", b"") if folder else Placeholder(HostPath(path), "file", content)

@@ -172,3 +172,50 @@ placeholders.Hold({str(state)!r}, {str(project)!r}, [Placeholder({str(project)!r
     (project / ".m.json").write_text("{}\n")
     hold(state, project, ".z").release()
     assert os.listdir(project) == [".m.json"]
+
+
+def test_what_is_asked_for_by_name_is_nothing_to_those_who_ask_outside(machine):
+    """git, direnv (which opens the file, internal/cmd/rc.go) and inner itself: while a box runs, and where one was killed."""
+    (machine.home / "proj").mkdir()
+    project = machine.project("proj/sub", git=False)
+    (machine.home / "proj/.inner.toml").write_text("[aliases]\nhello = 'run -- true'\n")
+    machine.sh("git init -q; git add -A; git commit -qm one", project)
+    before = sorted(os.listdir(project))
+    box = start(
+        machine,
+        project,
+        WAIT.format("r", "g") + "; echo x > .envrc; rm -f .inner.toml; ln -s a .inner.toml; mkdir .inner/profiles",
+    )
+    wait_for(project / "r", box)
+    assert machine.git("status", "--short", cwd=project).split("\n") == ["?? .mcp.json", "?? r"]
+    for name in (".envrc", ".inner.toml"):
+        with pytest.raises(OSError, match="No such device or address"):
+            os.open(project / name, os.O_RDONLY)
+    found = subprocess.run([*INNER, "config", "path"], cwd=project, env=machine.env, capture_output=True, text=True, timeout=60)
+    assert "proj/sub/.inner.toml" not in found.stdout
+    (project / "g").touch()
+    stderr = box.communicate(timeout=60)[1]
+    assert stderr.count("Read-only file system") + stderr.count("Device or resource busy") + stderr.count("File exists") >= 3
+    assert "out of effect" not in stderr
+    assert "sockets or pipes" not in stderr
+    for name in ("r", "g"):
+        (project / name).unlink()
+    assert sorted(os.listdir(project)) == before
+
+
+def test_a_branch_that_tracks_protected_files_can_be_checked_out_and_the_files_taken_afterwards(machine):
+    project = machine.project("proj", "git checkout -q other; echo e > .envrc; mkdir .claude; echo 1 > .claude/settings.json; echo 2 > .vscode/tasks.json; echo n > n; "
+                              "git add -A; git commit -qm settings; git checkout -q main")  # fmt: skip
+    done = machine.box("git checkout -q other && cat n", project)
+    assert done.stdout == "n\n"
+    assert machine.git("symbolic-ref", "--short", "HEAD", cwd=project) == "other"
+    assert (
+        "not what the box's branch has, because they are protected: `.claude/settings.json`, `.envrc`, `.vscode/tasks.json`"
+        in done.stderr
+    )
+    assert (project / ".vscode/tasks.json").read_text() == "{}\n"
+    assert not (project / ".envrc").exists()
+    take = next(word for word in done.stderr.split("`") if " restore -- " in word)
+    machine.sh(take, project)
+    assert machine.git("status", "--short", cwd=project) == ""
+    assert (project / ".envrc").read_text() == "e\n"
