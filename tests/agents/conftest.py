@@ -71,6 +71,7 @@ PLAIN = (
     (r"127\.0\.0\.1:\d+", "127.0.0.1:8080"),
     (r"/\S*/home/project", "~/project"),
     (r"after \d+\.\d s", "after 2.0 s"),
+    (r"succeeded in \d+ms", "succeeded in 0ms"),
     (r"\(Caused by .*", "(...)"),
     (r"Ripgrep is not available[^\n]*\n", ""),  # it is, on some machines
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "00000000-0000-0000-0000-000000000000"),

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PATIENCE = 60.0
+PATIENCE = 180.0  # seconds: on a machine that has other things to do, a program of this size takes a minute to start
 
 
 class Terminal:

@@ -68,3 +68,14 @@ def test_what_was_allowed_later_is_not_told():
     assert denied(run(*before, ("decide", "*.w.test", 0, "allow", "for this run"), ("decide", "w.test", 22, "allow", ""))) == []
     assert len(denied(run(*before, ("decide", "xw.test", 0, "allow", ""), ("decide", "w.test", 23, "allow", "")))) == 2
     assert len(denied(run(*before, ("decide", "*.w.test", 0, "deny", "for this run")))) == 2
+
+
+def test_a_name_that_was_looked_up_to_be_asked_about():
+    """It counts where no connection followed: that was to a port at which nobody is asked."""
+    looked_up = ("dns", "db.test", 0, "ask", "not on the list")
+    assert [str(one) for one in denied(run(looked_up, looked_up))] == ["db.test"]
+    held = ("hold", "db.test", 443, "ask", "not on the list")
+    assert denied(run(looked_up, held)) == []
+    assert denied(run(looked_up, held, ("decide", "db.test", 0, "allow", "once: what waited for it"))) == []
+    refused = ("connect", "db.test", 443, "deny", "nobody answered: not on the list")
+    assert [(str(one), one.entry) for one in denied(run(looked_up, held, refused))] == [("db.test:443", "db.test")]
