@@ -32,8 +32,11 @@ def add(app: typer.Typer) -> None:
         time: str = typer.Option("", "--for", metavar="TIME", help="Only for this time, such as 10m."),
         once: bool = typer.Option(False, "--once", help="Only the connections that wait now."),
         save: bool = typer.Option(False, "--save", help="Write it into the profile of the run, which must be yours, too."),
+        watch: bool = typer.Option(False, "--watch", help="Stay, and ask about each host that a box waits for."),
         as_json: bool = typer.Option(False, "--json", help="As JSON."),
     ) -> None:
+        if watch:
+            raise typer.Exit(guard(lambda: watching(list(words or ()), given=bool(time or once or save or as_json))))
         raise typer.Exit(guard(lambda: approvals(list(words or ()), time, once=once, save=save, as_json=as_json)))
 
 
@@ -46,6 +49,15 @@ def approvals(words: list[str], time: str, *, once: bool, save: bool, as_json: b
     if len(words) > 1 or time or once or save:
         raise UsageError("there is nothing to decide", hint="`inner approvals allow example.org --for 10m`")
     return listing("".join(words), as_json=as_json)
+
+
+def watching(words: list[str], *, given: bool) -> int:
+    """Status 0 when there is nobody to ask any more."""
+    from inner.commands.asked import watch
+
+    if words or given:
+        raise UsageError("`--watch` stands alone", hint="`inner approvals --watch`")
+    return watch()
 
 
 def listing(wanted: str, *, as_json: bool) -> int:

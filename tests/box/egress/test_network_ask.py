@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import subprocess
 import time
 
@@ -369,6 +370,44 @@ def test_in_two_terminals_side_by_side(world, tmp_path):
         tell("kill-server")
 
 
+def test_a_watch_puts_each_question_and_takes_the_answer(world, asking):
+    ours, theirs = pty.openpty()
+    watch = world.program(*INNER, "approvals", "--watch", stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    seen = b""
+
+    def shows(text):
+        nonlocal seen
+        while text not in seen:
+            assert select.select([ours], [], [], 30)[0], seen
+            seen += os.read(ours, 4096)
+
+    process = asking(
+        "curl -sS http://wild.test/1; curl -sS http://wild.test/2; curl -sS http://evil.test/; curl -sS http://other.test/"
+    )
+    for name, answer in (("wild.test", b"o\n"), ("wild.test", b"maybe\ny\n"), ("evil.test", b"n\n"), ("other.test", b"\n")):
+        seen = b""
+        shows(f"(shell) waits for {name}:80: [y]es, [o]nce, [n]o, Enter: later? ".encode())
+        os.write(ours, answer)
+        if answer != b"\n":
+            shows(b"may not reach" if answer == b"n\n" else b"may reach")
+    assert held(world) == ["other.test:80"]
+    decide(world, "deny", "other.test")
+    out, _ = process.communicate(timeout=30)
+    assert out.count("GOOD") == 2
+    watch.send_signal(signal.SIGINT)
+    assert watch.wait(20) == 130
+    os.close(ours)
+
+
+def test_a_watch_that_nobody_can_answer_prints(world, asking):
+    watch = world.program(*INNER, "approvals", "--watch")
+    asking("curl -sS http://wild.test/")
+    assert re.fullmatch(r"run \S+ \(shell\) waits for wild\.test:80\n", watch.stdout.readline())
+    watch.terminate()
+    watch.communicate(timeout=20)
+
+
 # --- asked for, and not to be had -----------------------------------------------------------------------------------------
 
 
@@ -380,6 +419,7 @@ def test_in_two_terminals_side_by_side(world, tmp_path):
         (("approvals", "allow", "a.test", "--once", "--for", "1m"), "once is for what is allowed"),
         (("approvals", "deny", "a.test", "--once"), "once is for what is allowed"),
         (("approvals", "--once"), "there is nothing to decide"),
+        (("approvals", "--watch", "--json"), "stands alone"),
     ],
 )
 def test_what_contradicts_itself(world, words, text):
