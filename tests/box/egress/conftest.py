@@ -142,7 +142,7 @@ def fetch(to, name, port=443, path="/", host=None, sock=None, verify=""):
     c = ssl.create_default_context(cafile=verify or None)
     if not verify: c.check_hostname = False; c.verify_mode = ssl.CERT_NONE
     try:
-        s = c.wrap_socket(sock or socket.create_connection((to, port), 3), server_hostname=name)
+        s = c.wrap_socket(sock or socket.create_connection((to, port), 15), server_hostname=name)
         s.sendall(f"GET {path} HTTP/1.1\\r\\nHost: {host or name}\\r\\nConnection: close\\r\\n\\r\\n".encode())
         out = b""
         while piece := s.recv(65536): out += piece
