@@ -37,6 +37,7 @@ def asking(world):
         begun.append(process)
         return process
 
+    start.begun = begun
     yield start
     for process in begun:
         if process.poll() is None:
@@ -373,6 +374,7 @@ def test_in_two_terminals_side_by_side(world, tmp_path):
 def test_a_watch_puts_each_question_and_takes_the_answer(world, asking):
     ours, theirs = pty.openpty()
     watch = world.program(*INNER, "approvals", "--watch", stdin=theirs, stdout=theirs, stderr=theirs)
+    asking.begun.append(watch)
     os.close(theirs)
     seen = b""
 
@@ -402,10 +404,9 @@ def test_a_watch_puts_each_question_and_takes_the_answer(world, asking):
 
 def test_a_watch_that_nobody_can_answer_prints(world, asking):
     watch = world.program(*INNER, "approvals", "--watch")
+    asking.begun.append(watch)
     asking("curl -sS http://wild.test/")
     assert re.fullmatch(r"run \S+ \(shell\) waits for wild\.test:80\n", watch.stdout.readline())
-    watch.terminate()
-    watch.communicate(timeout=20)
 
 
 # --- asked for, and not to be had -----------------------------------------------------------------------------------------
