@@ -36,6 +36,7 @@ def release(tmp_path_factory, wheels, key) -> Path:
     os.umask(0o022)
     folder = tmp_path_factory.mktemp("release")
     build(folder, wheels, "--sign", str(key), SOURCE_DATE_EPOCH=EPOCH)
+    folder.chmod(0o755)  # for all users of a clean system
     return folder
 
 

@@ -80,8 +80,11 @@ PROFILE = r'schema_version = "1"\nextends = "shell"\n[entrypoint]\ncmd = "echo"\
 def test_the_rules_for_apparmor_compile(system, suite):
     clean = system(suite)
     clean.out("sh", "-c", "tar -xf /srv/shared/inner-system.tar.gz -C /tmp")
-    told = clean.out("apparmor_parser", "--skip-kernel-load", "--skip-cache", "--warn=all", "--debug", "/tmp/apparmor/inner")
-    assert "/usr/bin/inner" in told
+    parser = ("apparmor_parser", "--skip-kernel-load", "--skip-cache", "--debug", "/tmp/apparmor/inner")
+    told = clean.out(*parser).splitlines()
+    assert {"Name:\t\tinner", "userns,", "Mode: unconfined"} <= set(told)
+    clean.out("sed", "-i", "s/userns,/usernames,/", "/tmp/apparmor/inner")
+    assert clean.call(*parser).returncode != 0
 
 
 def test_debians_own_test_of_an_installed_package_passes(system):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from packages_build import ROOT
@@ -40,8 +41,10 @@ def shared(tmp_path_factory, release, wheels):
         "--only-binary=:all:",
         "--python-version",
     ]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    needs = [*project["build-system"]["requires"], *project["project"]["dependencies"], "pip"]
     for python in ("3.11", "3.13"):
-        subprocess.run([*line, python, "--dest", folder / "wheels", "hatchling>=1.18", "pip"], check=True)
+        subprocess.run([*line, python, "--dest", folder / "wheels", *needs], check=True)
     folder.chmod(0o755)
     return folder
 
