@@ -31,8 +31,8 @@ for deb in *.deb; do
 done > Packages
 rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* /var/lib/apt/lists/*
 echo 'deb [trusted=yes] file:/srv/debs ./' > /etc/apt/sources.list
-useradd --create-home --uid 2001 --shell /bin/sh one
-useradd --create-home --uid 2002 --shell /bin/sh two
+useradd --create-home --uid 1000 --shell /bin/sh one
+useradd --create-home --uid 1001 --shell /bin/sh two
 """
 
 ENTER = r"""
