@@ -61,9 +61,7 @@ def test_the_debian_package_is_installed_used_and_removed(system, suite):
     used(clean)
     # AppArmor's rules are there where its parser knows them, and an older one still loads all that it has
     assert clean.call("test", "-e", "/etc/apparmor.d/inner").returncode == (1 if suite == "bookworm" else 0)
-    clean.out(
-        "sh", "-c", "apparmor_parser -QK /etc/apparmor.d/usr* /etc/apparmor.d/inn[e]r 2>&1 || test ! -e /etc/apparmor.d/inner"
-    )
+    clean.out("apparmor_parser", "--skip-kernel-load", "--skip-cache", "/etc/apparmor.d")
     clean.out("sh", "-c", f"printf '{PROFILE}' > /etc/inner/profiles/site.toml")
     assert "site " in clean.out("inner", "profile", "list", user="two", cwd=project(clean, "two"))
     assert clean.out("inner", "run", "-p", "site", user="two", cwd="/home/two/project") == "of this site\n"
