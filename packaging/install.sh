@@ -94,9 +94,12 @@ fi
 "$place/venv/bin/python" -m pip install -q --disable-pip-version-check --upgrade "$tree"
 # -I: not the package that lies in the working directory. The script that pip makes reads the site's configuration first; inner needs none of it, and starts in half the time without.
 packages=$("$place/venv/bin/python" -I -c 'import inner; print(inner.__path__[0].rsplit("/", 1)[0])')
+own= # a bubblewrap that is there for this user alone is found whatever PATH says
+case $(readlink "$bin/bwrap" || true) in "$place"/*) own='os.environ["PATH"] = f"{os.environ.get('"'PATH', '/usr/bin:/bin'"')}:'"$bin"'"' ;; esac
 cat > "$bin/.inner.$$" <<EOF
 #!$place/venv/bin/python -IS
-import sys
+import os, sys
+$own
 sys.path.insert(0, "$packages")
 from inner.__main__ import main
 main()

@@ -87,9 +87,9 @@ def test_the_rules_for_apparmor_compile(system, suite):
 
 
 def test_debians_own_test_of_an_installed_package_passes(system):
-    clean = system("trixie", "autopkgtest", "man-db")
+    clean = system("trixie", "autopkgtest", "man-db", "dpkg-dev")
     clean.out("apt-get", "update", "-qq")
-    clean.out("apt-get", "install", "-qq", "-y", "--no-install-recommends", "autopkgtest", "man-db")
+    clean.out("apt-get", "install", "-qq", "-y", "--no-install-recommends", "autopkgtest", "man-db", "dpkg-dev")
     # what is in the repository stands for the archive, the package for what was built
     clean.out("sh", "-c", "mkdir -p /tmp/inner && cp /srv/shared/*.deb /tmp/")
     for name, text in sources().items():
