@@ -2,7 +2,7 @@
 
 The file lies in the cache, which is ours alone and which no box sees, and holds the code that Python itself compiled of each
 module, without what its functions say of themselves. It counts only for this interpreter and this installation, and a module
-only as long as its source is the file that it was. One is unpacked when it is imported: what a start does without costs nothing.
+only as long as its source is the file that it was. One is read when it is imported: what a start does without costs nothing.
 """
 
 from __future__ import annotations
@@ -25,17 +25,21 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ARCHIVE: Any = next((finder for finder in sys.meta_path if hasattr(finder, "keep")), None)  # `inner.archive`: it keeps its own
 
 
-class Finder:
-    """A meta path finder and loader (importlib.abc) of the modules in a bundle. `modules`: for each its source, that file's state,
-    whether it is a package, and where its code lies in `data`, counted from the end. `kept`: all that was asked for is in it."""
+INDEX = 1 << 15  # bytes at the beginning of the file that the list of its modules may take
 
-    def __init__(self, data: bytes, modules: dict[str, tuple[str, tuple[int, int, int], bool, int, int | None]]) -> None:
-        self.data, self.modules = memoryview(data), modules
+
+class Finder:
+    """A meta path finder and loader (importlib.abc) of the modules in a bundle, the open file `fd`. `modules`: for each its source,
+    that file's state, whether it is a package, and where its code lies. `kept`: all that was asked for so far is in it."""
+
+    def __init__(self, fd: int, modules: dict[str, tuple[str, tuple[int, int, int], bool, int, int]]) -> None:
+        self.fd, self.modules = fd, modules
+        self.file = os.fstat(fd)
         self.kept = True
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> Any:
         found = self.modules.get(name)
-        if found is None or _state(found[0]) != found[1]:
+        if found is None or _state(found[0]) != found[1] or not self._open():
             self.kept = self.kept and not name.startswith("inner.")
             return None
         file, _, package, _, _ = found
@@ -45,6 +49,13 @@ class Finder:
             spec.submodule_search_locations = [os.path.dirname(file)]
         return spec
 
+    def _open(self) -> bool:
+        """A fork may have closed all descriptors, and then opened others."""
+        try:
+            return os.path.samestat(os.fstat(self.fd), self.file)
+        except OSError:
+            return False
+
     def create_module(self, _spec: object) -> None:
         """The usual kind."""
         return
@@ -53,8 +64,8 @@ class Finder:
         exec(self.get_code(module.__name__), module.__dict__)  # noqa: S102 - what an import is
 
     def get_code(self, name: str) -> CodeType:
-        *_, start, end = self.modules[name]
-        return marshal.loads(self.data[start:end])  # type: ignore[no-any-return]  # noqa: S302 - see kept.read
+        *_, start, size = self.modules[name]
+        return marshal.loads(os.pread(self.fd, size, start))  # type: ignore[no-any-return]  # noqa: S302 - see kept.opened
 
     def get_data(self, path: str) -> bytes:
         """What lies beside a package: the programs that are handed to the box, or to a process of their own, as text (pkgutil)."""
@@ -71,16 +82,18 @@ def use(env: Mapping[str, str]) -> Any:
     """Import from the bundle from now on. What is returned says whether it has all (`kept`); None when there is none that holds."""
     if ARCHIVE is not None:
         return ARCHIVE
-    data = kept.read(_place(env))
+    fd = kept.opened(_place(env))
     try:
-        key, modules = marshal.loads(data)  # noqa: S302 - see kept.read
-    except (EOFError, TypeError, ValueError):
-        return None
-    if key != _key():
-        return None
-    finder = Finder(data, modules)
-    sys.meta_path.insert(0, finder)
-    return finder
+        key, modules = marshal.loads(os.pread(fd, INDEX, 0))  # noqa: S302 - see kept.opened
+        if key == _key():
+            finder = Finder(fd, modules)
+            sys.meta_path.insert(0, finder)
+            return finder
+    except (OSError, EOFError, TypeError, ValueError):
+        pass
+    if fd >= 0:
+        os.close(fd)
+    return None
 
 
 def make(env: Mapping[str, str]) -> None:
@@ -95,8 +108,8 @@ def make(env: Mapping[str, str]) -> None:
     for finder in sys.meta_path:
         if isinstance(finder, Finder):
             found = {**dict.fromkeys(finder.modules, finder), **found}
-    modules, codes, at = {}, [], 0
-    for name, loader in sorted(found.items(), reverse=True):
+    modules, codes, at = {}, [], INDEX
+    for name, loader in found.items():
         spec = loader.find_spec(name) if isinstance(loader, Finder) else sys.modules[name].__spec__
         if spec is None or spec.origin is None or not hasattr(loader, "get_code"):
             continue
@@ -104,10 +117,11 @@ def make(env: Mapping[str, str]) -> None:
         if not state or max(state[1:]) >= time.time_ns() - kept.SETTLED:
             return
         codes.append(marshal.dumps(_bare(loader.get_code(name))))
-        start, end = at - len(codes[-1]), at or None
-        modules[name] = (spec.origin, state, spec.submodule_search_locations is not None, start, end)
-        at = start
-    kept.save(_place(env), (_key(), modules), more=b"".join(reversed(codes)))
+        modules[name] = (spec.origin, state, spec.submodule_search_locations is not None, at, len(codes[-1]))
+        at += len(codes[-1])
+    index = marshal.dumps((_key(), modules))  # type: ignore[arg-type]
+    if len(index) <= INDEX:
+        kept.write(_place(env), index.ljust(INDEX, b"\0") + b"".join(codes))
 
 
 def _bare(code: CodeType) -> CodeType:

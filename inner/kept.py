@@ -27,30 +27,49 @@ def load(path: str, most: int = MOST) -> Any:
 
 
 def read(path: str, most: int = MOST) -> bytes:
-    """The bytes kept at `path`, at most so many; none at all when others could have written them."""
-    try:
-        if not private(os.lstat(path.rpartition("/")[0])):
-            return b""
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
+    """The bytes kept at `path`; none at all when those are more, or others could have written them."""
+    fd = opened(path)
+    if fd < 0:
         return b""
     try:
-        info = os.fstat(fd)
-        whole = stat.S_ISREG(info.st_mode) and private(info) and info.st_size <= most
-        return os.read(fd, info.st_size) if whole else b""
+        size = os.fstat(fd).st_size
+        return os.read(fd, size) if size <= most else b""
     except OSError:
         return b""
     finally:
         os.close(fd)
 
 
+def opened(path: str) -> int:
+    """A descriptor of the file kept at `path`; -1 when there is none, or others could have written it."""
+    try:
+        if not private(os.lstat(path.rpartition("/")[0])):
+            return -1
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return -1
+    info = os.fstat(fd)
+    if stat.S_ISREG(info.st_mode) and private(info):
+        return fd
+    os.close(fd)
+    return -1
+
+
 def save(path: str, value: Any, *, entries: int = 0, most: int = MOST, more: bytes = b"") -> bool:
     """Keep `value` at `path`, in a folder of at most so many `entries` (0: any number). Whether that worked. `more` follows it in
     the file, which is for those who `read` that."""
+    try:
+        data = marshal.dumps(value) + more
+    except ValueError:
+        return False
+    return write(path, data, entries=entries, most=most)
+
+
+def write(path: str, data: bytes, *, entries: int = 0, most: int = MOST) -> bool:
+    """The same with bytes."""
     folder, draft = path.rpartition("/")[0], f"{path}.{os.getpid()}"
     try:
         make(folder)
-        data = marshal.dumps(value) + more
         if not private(os.lstat(folder)) or len(data) > most:
             return False
         if entries:
