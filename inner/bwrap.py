@@ -10,7 +10,7 @@ from inner.errors import ConfigError, HostError
 from inner.frozen import TYPE_CHECKING, assert_never, replace
 from inner.paths import ancestors, normal
 from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Symlink, Tmpfs, ground
-from inner.words import GIVEN, Content, Features, Given, Opened, checked, environment, named
+from inner.words import GIVEN, Content, Features, Given, Opened, Source, checked, environment, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -182,7 +182,8 @@ def _mount(mount: Mount, under: Mount | None, features: Features) -> Iterator[Op
             # In memory of the box's own a file is a copy: a mount for each would make the start slower.
             copied = _copied(mount, under)
             flag = "--file" if copied else "--ro-bind-data" if mount.mode == "ro" else "--bind-data"
-            yield ("--perms", f"{mount.perms:04o}", flag, Content(mount.content), dest)
+            content = Source(mount.src, len(mount.content)) if mount.src else Content(mount.content)
+            yield ("--perms", f"{mount.perms:04o}", flag, content, dest)
         case Symlink():
             yield ("--symlink", mount.target, dest)
         case Dir():
@@ -214,21 +215,21 @@ def paste(plan: Plan, features: Features) -> str:
     """
     pathless = replace(features, flags=features.flags - {"bind-fd", "ro-bind-fd"})
     plain = replace(plan, env=tuple(variable for variable in plan.env if variable.value is not None))
-    contents: list[bytes] = []
+    read: list[str] = []
     lines = ["env -i " + quoted(features.path)]
     for operation in operations(plain, pathless, env={}, filter=None):
         text = []
         for word in operation:
-            if isinstance(word, Content):
-                contents.append(word.data)
-                word = str(_FIRST + len(contents) - 1)  # noqa: PLW2901
+            if isinstance(word, (Content, Source)):
+                read.append(quoted(word.path) if isinstance(word, Source) else f"<(printf -- '{printed(word.data)}')")
+                word = str(_FIRST + len(read) - 1)  # noqa: PLW2901
             if not isinstance(word, str):
                 raise TypeError(f"not for people: {word!r}")
             text.append(quoted(word))
         lines.append(" ".join(text))
     lines += [_reference(named(variable)) for variable in plan.env if variable.value is None]
     lines.append("-- " + " ".join(quoted(word) for word in plan.command))
-    lines += [f"{_FIRST + at}< <(printf -- '{printed(data)}')" for at, data in enumerate(contents)]
+    lines += [f"{_FIRST + at}< {what}" for at, what in enumerate(read)]
     return " \\\n  ".join(lines)
 
 

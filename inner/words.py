@@ -48,6 +48,14 @@ class Content:
 
 
 @frozen
+class Source:
+    """The number of a descriptor from which the host's file at `path` can be read, which has `size` bytes."""
+
+    path: HostPath
+    size: int
+
+
+@frozen
 class Opened:
     """The number of an O_PATH descriptor for `path`, opened without following symlinks."""
 
@@ -62,13 +70,16 @@ class Given:
 
 
 if TYPE_CHECKING:
-    Word: TypeAlias = str | bytes | Content | Opened | Given  # bytes: words as `--args` reads them, each with its NUL byte
+    Word: TypeAlias = (
+        str | bytes | Content | Source | Opened | Given
+    )  # bytes: words as `--args` reads them, each with its NUL byte
+    Piece: TypeAlias = bytes | tuple[bytes | str] | tuple[str, int]
 
 
 def checked(operation: tuple[Word, ...]) -> tuple[Word, ...]:
     """Raises ConfigError for what would be two words."""
     for word in operation:
-        text = word.path if isinstance(word, Opened) else word
+        text = word.path if isinstance(word, (Opened, Source)) else word
         if isinstance(text, str) and "\0" in text:
             raise ConfigError("a path or a variable of the box holds a NUL byte")
     return operation
@@ -92,9 +103,9 @@ def named(variable: Variable) -> str:
 # --- kept ---------------------------------------------------------------------------------------------------------------
 
 
-def packed(operations: Iterable[tuple[Word, ...]]) -> tuple[bytes | tuple[bytes] | str, ...]:
-    """Words as plain data, in few pieces: text, in a tuple the contents of a descriptor, as a string the path behind one."""
-    found: list[bytes | tuple[bytes] | str] = []
+def packed(operations: Iterable[tuple[Word, ...]]) -> tuple[Piece, ...]:
+    """Words as plain data, in few pieces: text as `--args` reads it, and what stands for a descriptor as a tuple."""
+    found: list[Piece] = []
     text: list[bytes] = []
     for operation in operations:
         for word in operation:
@@ -103,19 +114,23 @@ def packed(operations: Iterable[tuple[Word, ...]]) -> tuple[bytes | tuple[bytes]
                 continue
             found.append(b"".join(text))
             text.clear()
-            found.append((word.data,) if isinstance(word, Content) else word.path if isinstance(word, Opened) else _never(word))
+            if isinstance(word, Content):
+                found.append((word.data,))
+            elif isinstance(word, Source):
+                found.append((word.path, word.size))
+            elif isinstance(word, Opened):
+                found.append((word.path,))
+            else:
+                raise TypeError(f"not the same in every run: {word!r}")
     return (*found, b"".join(text))
 
 
-def _never(word: Word) -> str:
-    raise TypeError(f"not the same in every run: {word!r}")
-
-
-def unpacked(pieces: tuple[bytes | tuple[bytes] | str, ...]) -> tuple[Word, ...]:
+def unpacked(pieces: tuple[Piece, ...]) -> tuple[Word, ...]:
     """The way back. ValueError when these are no words."""
-    return tuple(
-        [
-            piece if isinstance(piece, bytes) else Content(*piece) if isinstance(piece, tuple) else Opened(HostPath(piece))
-            for piece in pieces
-        ]
-    )
+    return tuple([piece if isinstance(piece, bytes) else _unpacked(*piece) for piece in pieces])
+
+
+def _unpacked(what: bytes | str, size: int = -1) -> Word:
+    if isinstance(what, bytes):
+        return Content(what)
+    return Opened(HostPath(what)) if size < 0 else Source(HostPath(what), size)

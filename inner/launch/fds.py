@@ -14,7 +14,7 @@ import stat
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING, frozen
 from inner.launch import syscall
-from inner.words import Content, Given, Opened
+from inner.words import Content, Given, Opened, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -79,11 +79,27 @@ def resolve(words: Iterable[Word], fds: Descriptors, given: Mapping[str, int]) -
                 linked = error.errno == errno.ELOOP
                 what = "is a symbolic link, or is reached through one" if linked else str(error.strerror).lower()
                 raise RunError(f"cannot open `{word.path}` to mount it: {what}", where=word.path) from error
+        elif isinstance(word, Source):
+            fd = fds.keep(_source(word))
         elif isinstance(word, Given):
             fd = given[word.name]
         passed.append(fd)
         parts.append(b"%d\0" % fd)
     return b"".join(parts), passed
+
+
+def _source(word: Source) -> int:
+    """A file of the host that is copied: the one that was planned with, or none."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        fd = os.open(word.path, flags)
+        info = os.fstat(fd)
+        if stat.S_ISREG(info.st_mode) and info.st_size == word.size:
+            return fd
+        os.close(fd)
+    except OSError:
+        pass
+    raise RunError(f"`{word.path}` changed while this run began", where=word.path, hint="start it again")
 
 
 def only(passed: Iterable[int]) -> None:

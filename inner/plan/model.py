@@ -69,7 +69,8 @@ class Mask:
 
 @frozen
 class Data:
-    """A file made of bytes; read-only, or writable in memory (`mode` "rw", for a file the agent rewrites)."""
+    """A file made of bytes; read-only, or writable in memory (`mode` "rw", for a file the agent rewrites). `src`: the host's file
+    that it is a copy of, if it is one."""
 
     dest: BoxPath
     content: bytes
@@ -77,6 +78,7 @@ class Data:
     mode: str = "ro"
     why: str = ""
     origin: Origin = INNER
+    src: HostPath = HostPath("")
 
 
 @frozen

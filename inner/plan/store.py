@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from inner.host import Host
-    from inner.plan.model import Plan
+    from inner.plan.model import Mount, Plan
     from inner.profile.model import Profile
     from inner.request import Request
 
-FORMAT = 3
+FORMAT = 4
 ENTRIES = 128
 MOST = 1 << 21  # bytes of one
 # What a plan has nothing of but its command line, which is made anew. A field that is not named here is part of the key.
@@ -133,7 +133,7 @@ def _find(place: str, key: tuple[object, ...], host: Host, run_dir: str) -> tupl
         plain, mounts, more = marshal.loads(data)  # noqa: S302
         plan: Plan = compiled.from_plain(plain, RECORDS)
         plan.__dict__.pop("mounts")  # see Plan.__getattr__
-        plan.__dict__["unread"] = lambda: compiled.from_plain(mounts, RECORDS)
+        plan.__dict__["unread"] = lambda: tuple([_whole(mount, host) for mount in compiled.from_plain(mounts, RECORDS)])
     except (EOFError, TypeError, ValueError):  # nothing kept, or of another shape
         return nothing
     return plan, more
@@ -157,8 +157,9 @@ def _keep(
     if any(seen and what == CONTENT and max(seen[-1][2:]) > began - kept.SETTLED for _, what, seen in paths):  # type: ignore[index]
         return
     more = beside(plan) if beside is not None else None
+    bare, mounts = replace(plan, command=(), mounts=()), tuple([_bare(mount) for mount in plan.mounts])
     # In one go: contents that are in both are written once.
-    data = marshal.dumps((compiled.to_plain(replace(plan, command=(), mounts=())), compiled.to_plain(plan.mounts), more))  # type: ignore[arg-type]
+    data = marshal.dumps((compiled.to_plain(bare), compiled.to_plain(mounts), more))  # type: ignore[arg-type]
     private = [value for name in env.valued if (value := env.get(name)) and not _harmless(name)]
     if any(len(text) >= SHORT and os.fsencode(text) in data for text in (*private, *request.words[1:], *request.arg)):
         return
@@ -169,6 +170,17 @@ def _keep(
     paths = tuple(found for found in paths if found[2] is not None and found[1] != NAMES)
     facts = (key, (salt, values), names, there, paths, folders, missing, old, len(data))
     kept.save(place, facts, entries=ENTRIES, most=MOST, more=data)
+
+
+def _bare(mount: Mount) -> Mount:
+    """Without the content of a file that the host has: how that looks is among the answers."""
+    return replace(mount, content=b"") if isinstance(mount, model.Data) and mount.src else mount
+
+
+def _whole(mount: Mount, host: Host) -> Mount:
+    if isinstance(mount, model.Data) and mount.src:
+        return replace(mount, content=host.read(mount.src, MOST) or b"")
+    return mount
 
 
 def _harmless(name: str) -> bool:

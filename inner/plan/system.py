@@ -147,7 +147,7 @@ def _etc(host: Host, path: str, visible: tuple[str, ...]) -> list[Mount]:
         return []
     if what.kind == "file" and what.size <= COPIED:
         content = host.read(real, COPIED)
-        return [] if content is None else [Data(BoxPath(path), content, why="system configuration")]
+        return [] if content is None else [Data(BoxPath(path), content, why="system configuration", src=real)]
     if what.kind == "dir" and len(names := host.listdir(real)) <= FEW:
         inside = [(name, host.lstat(f"{real}/{name}")) for name in names]
         if all(entry and entry.kind != "dir" and entry.size <= COPIED for _, entry in inside):

@@ -60,7 +60,7 @@ OURS = {"rt_sigaction", "rt_sigprocmask", "prctl", "mmap", "munmap", "mprotect",
 STARTED = {"clone", "clone3", "fork", "vfork", "set_robust_list", "execve", "wait4", "rseq", "clock_gettime", "time"}
 CHILD = {"setsid", "dup2", "dup3", "close_range", "keyctl", "landlock_create_ruleset", "landlock_restrict_self", "exit_group"}
 ROOT = {"unshare", "mount", "statfs", "setgroups"}  # inner.launch.devices, and other groups than root
-MOST, MOST_OF_CHILD = 1100, 330
+MOST, MOST_OF_CHILD = 1060, 230
 DURABLE = {"fsync", "fdatasync", "sync", "syncfs", "sync_file_range", "msync"}
 
 
@@ -119,7 +119,7 @@ def test_a_usual_start_makes_few_calls_and_starts_nothing_but_bubblewrap(tmp_pat
     bare = Counter(call for _, call, _ in traced(tmp_path, project, [sys.executable, "-I", "-S", "-c", "import sys"]))
     before, child = until_bubblewrap(calls)
     assert set(before) - ASKED - READ - MADE - US - OURS - STARTED - bare.keys() == set()
-    assert (Counter(before) - bare).total() <= MOST + 400 * git
+    assert (Counter(before) - bare).total() <= MOST + 300 * git
     root = ROOT if os.getuid() == 0 else set()
     assert set(child) - ASKED - READ - US - OURS - STARTED - CHILD - root == set()
     assert len(child) <= MOST_OF_CHILD
