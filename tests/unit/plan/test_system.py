@@ -28,7 +28,7 @@ def test_nothing_of_etc_is_in_the_box_that_is_not_named():
         d for d, m in seen.items() if isinstance(m, Bind)
     }
     assert seen["/etc/alternatives"] == Dir("/etc/alternatives", why="system configuration")
-    assert seen["/etc/services"] == Data("/etc/services", b"http 80/tcp\n", why="system configuration")
+    assert seen["/etc/services"] == Data("/etc/services", b"http 80/tcp\n", why="system configuration", src="/etc/services")
     assert seen["/etc/os-release"] == Symlink("/usr/lib/os-release", "/etc/os-release", "system configuration")
 
 
