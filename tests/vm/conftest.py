@@ -103,7 +103,10 @@ def started(kind: Kind, folder: Path) -> Machine:
     try:
         assert machine.root("sh", "-c", USUAL if kind.readme else SYSTEM) == (0, "", "")
         if kind.readme:
-            machine.first = machine.sh(f"cd ~/inner; {FIRST}")
+            machine.first = machine.sh(
+                f"cd ~/inner; {FIRST}", timeout=2400
+            )  # 90 seconds without KVM, many times that beside other work
+            assert machine.first.status == 0, machine.first
     except BaseException:
         machine.close()
         raise

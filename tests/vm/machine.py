@@ -30,6 +30,11 @@ class Done(NamedTuple):
     out: str
     err: str
 
+    @property
+    def told(self) -> str:
+        """`err` without what is said of long work while it is done: a slow machine is told more of it."""
+        return "".join(line for line in self.err.splitlines(keepends=True) if not line.endswith(" so far\n"))
+
 
 def accelerator(image: Image) -> tuple[str, ...]:
     """KVM, when this kernel comes as far as its initrd with it within `PROBE`; else qemu's own translation, some eight times slower."""

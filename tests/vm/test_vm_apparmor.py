@@ -61,7 +61,8 @@ def test_a_session_without_user_namespaces_is_refused_and_inners_own_profile_men
     assert restricted("inner run -- cat /proc/self/attr/current") == (0, "inner (unconfined)\n", "")
     verified = restricted("inner verify -p shell")
     assert (verified.status, verified.out.splitlines()[-1]) == (0, "[ok] sandbox conformant"), verified.out
-    assert restricted("inner doctor").status == 0
+    doctor = restricted("inner doctor")
+    assert doctor.status == 0, doctor.out
     assert restricted("inner run --allow-host good.test --review -- true").status == 0
 
 
@@ -82,7 +83,8 @@ def test_a_bubblewrap_without_user_namespaces_is_refused_and_the_distributions_p
         assert machine.sh("cd project; inner run -- cat /proc/self/attr/current") == (0, "bwrap//&unpriv_bwrap (enforce)\n", "")
         verified = machine.sh("cd project; inner verify -p shell")
         assert (verified.status, verified.out.splitlines()[-1]) == (0, "[ok] sandbox conformant"), verified.out
-        assert machine.sh("inner doctor").status == 0
+        doctor = machine.sh("inner doctor")
+        assert doctor.status == 0, doctor.out
         assert machine.sh("cd project; inner run --allow-host good.test --review -- true").status == 0
     finally:
         machine.root("sh", "-c", f"apparmor_parser -R {place}; cd /etc/apparmor.d; rm -f bwrap bwrap-userns-restrict")

@@ -58,7 +58,7 @@ def test_an_old_one_makes_boxes_where_ordinary_users_may_not(machine, raised):
     failed = [line for line in verified.out.splitlines() if line.startswith("[!!] ")]
     assert [line.split()[1] for line in failed] == ["bounded", "sandbox"]  # what has been warned of, and the verdict
     assert verified.status == 1
-    # Its network would be made by us: that needs a user namespace.
+    # The network of such a box belongs to root: no listener of ours can be put there. Refused, not left open.
     assert hosts.out == ""
     assert "error: cannot make the network of the box: " in hosts.err
     assert (told, status) == ({"bubblewrap-setuid": "`sudo chmod u-s /usr/bin/bwrap`"}, 1)

@@ -23,7 +23,7 @@ USUAL = {
 def found(machine):
     """Findings by name, and the exit status."""
     done = machine.sh("inner doctor --json")
-    assert done.err == ""
+    assert done.told == ""
     data = json.loads(done.out)["data"]
     assert data["status"] == done.status
     return {one["name"]: one for one in data["findings"]}, done.status

@@ -34,7 +34,7 @@ def test_every_check_of_the_box_holds(machine, request):
     plain = request.node.callspec.params["machine"] == "plain"
     done = machine.sh("cd project; inner verify -p shell")
     head, *checks, total, verdict = [line for line in done.out.splitlines() if line]
-    assert (done.status, done.err, head, verdict) == (
+    assert (done.status, done.told, head, verdict) == (
         0, "", "profile shell in /home/tester/project, network off", "[ok] sandbox conformant",
     )  # fmt: skip
     told = [line for line in checks if not line.startswith("[ok] ")]
@@ -49,7 +49,7 @@ def test_every_check_of_the_box_holds(machine, request):
 def test_attacks_are_held(machine):
     done = machine.sh("cd project; inner verify -p shell --attack")
     held, _, rest = done.out.splitlines()[-1].partition(" held, ")
-    assert (done.status, done.err, rest) == (0, "", "0 open as the profile says, 0 broken"), done.out
+    assert (done.status, done.told, rest) == (0, "", "0 open as the profile says, 0 broken"), done.out
     assert int(held) > 85
 
 

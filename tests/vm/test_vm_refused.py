@@ -29,5 +29,5 @@ def test_a_kernel_that_forbids_namespaces_is_named_with_the_remedy(machine, key,
     namespaces = [line for line in doctor.out.splitlines() if line.split()[1:2] == ["namespaces"]]
     assert namespaces == [f"[!!] namespaces  this kernel {what} ({place})"]
     assert doctor.out.splitlines()[-1] == "[!!] no box can be made on this machine"
-    assert (doctor.status, doctor.err) == (4, "")
+    assert (doctor.status, doctor.told) == (4, "")
     assert machine.sh("cd project; [ ! -e made ] && inner run -- true") == (0, "", "")
