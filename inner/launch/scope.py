@@ -131,7 +131,7 @@ class Manager:
             self._send(BUS, "Hello", "", b"")
         except OSError as problem:
             self.socket.close()
-            raise RunError(f"cannot talk to systemd: {problem}".lower(), where=bus) from None
+            raise RunError(f"cannot talk to systemd: {problem.strerror or problem}".lower(), where=bus) from None
 
     def call(self, member: str, signature: str, body: bytes) -> None:
         """Call systemd, and wait until it has answered."""

@@ -120,6 +120,15 @@ def machine(request, tmp_path_factory):
     machine.close()
 
 
+@pytest.fixture
+def alone(machine):
+    """The user has no systemd, until the test ends."""
+    stop = "loginctl disable-linger tester && systemctl stop user@1000 user-runtime-dir@1000"
+    assert machine.root("sh", "-c", stop) == (0, "", "")
+    yield
+    assert machine.root("sh", "-c", "loginctl enable-linger tester && systemctl start user@1000") == (0, "", "")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """With workers, each takes the tests of one machine at a time."""

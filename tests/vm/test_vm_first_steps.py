@@ -73,4 +73,5 @@ def test_a_host_is_allowed_and_no_other(machine):
 def test_a_commit_from_the_box_is_the_users_and_its_hooks_are_closed(machine):
     machine.sh("git config --global user.name Tester; git config --global user.email tester@machine.test")
     refused = "sh: 1: cannot create .git/hooks/post-commit: Read-only file system\n"
-    assert machine.sh(WORK) == (1, "2\nTester <tester@machine.test> first\n", refused)
+    done = machine.sh(WORK)
+    assert (done.status, done.out, done.told) == (1, "2\nTester <tester@machine.test> first\n", refused)

@@ -118,14 +118,6 @@ def service(machine, *properties):
     return machine.root("systemd-run", *unit, "sh", "-c", command)
 
 
-@pytest.fixture
-def alone(machine):
-    """The user has no systemd."""
-    assert machine.root("sh", "-c", "loginctl disable-linger tester && systemctl stop user@1000") == (0, "", "")
-    yield
-    assert machine.root("sh", "-c", "loginctl enable-linger tester && systemctl start user@1000") == (0, "", "")
-
-
 @on("trixie", "forky")
 def test_a_unit_with_a_group_of_its_own_holds_them(machine, alone):
     assert service(machine, "Delegate=yes", "DelegateSubgroup=main") == (137, "", "")
