@@ -55,6 +55,8 @@ def _known(surprise: Exception) -> HostError | None:
     if isinstance(surprise, OSError) and surprise.errno in SCARCE:
         what, remedy = SCARCE[surprise.errno]
         return HostError(what, hint=remedy, where=str(surprise.filename or ""))
+    if isinstance(surprise, MemoryError):
+        return HostError(SCARCE[12][0], hint=SCARCE[12][1])
     if isinstance(surprise, FileNotFoundError):
         try:
             os.getcwd()

@@ -37,7 +37,12 @@ def refuse_missing(name: str, table: MountTable, host: Host, *, project: str, pa
             else "`inner run -- COMMAND ARGS`; commands are looked for on PATH",
         )
     folder = outside.rpartition("/")[0]
+    if table.at(outside).kind == "file":  # a folder that the box may write is not searched, nor one that it got from elsewhere
+        message = f"`{name}` is in a folder that is not on the box's PATH"
+        named = f'`path_prepend = ["{folder}"]` under `[env]` of a profile'
+        raise CommandNotFound(message, where=outside, hint=f"`inner run -- {outside}`, or {named}")
+    more = "" if "/" in name or folder in path else f"; start it as `{outside}`"
     raise CommandNotFound(
         f"`{name}` is not in the box: outside it is `{outside}`",
-        hint=f"`-m {folder}:{folder}` shows its folder, read-only",
+        hint=f"`-m {folder}:{folder}` shows its folder, read-only{more}",
     )

@@ -70,6 +70,29 @@ def test_a_python_without_what_inner_needs_is_named(tmp_path):
         )
 
 
+def test_a_program_of_the_projects_own_is_found_by_what_the_hint_says(tmp_path):
+    """As after `activate`: the first folder of PATH is the project's, which no box searches."""
+    bin_ = tmp_path / "project/.venv/bin"
+    bin_.mkdir(parents=True)
+    (bin_ / "mine").write_text("#!/bin/sh\necho mine\n")
+    (bin_ / "mine").chmod(0o755)
+    profiles = tmp_path / ".config/inner/profiles"
+    profiles.mkdir(parents=True)
+    (profiles / "own.toml").write_text(f'schema_version = "1"\n[env]\npath_prepend = ["{bin_}"]\n')
+    env = {**os.environ, "HOME": str(tmp_path), "PATH": f"{bin_}:/usr/bin:/bin"}
+
+    def told(*words):
+        done = inner("run", *words, cwd=tmp_path / "project", env=env)
+        return done.returncode, done.stdout, done.stderr
+
+    assert told("--", "mine") == (
+        127, "", f"error: `mine` is in a folder that is not on the box's PATH\n  --> {bin_}/mine\n"
+        f'hint: `inner run -- {bin_}/mine`, or `path_prepend = ["{bin_}"]` under `[env]` of a profile\n',
+    )  # fmt: skip
+    assert told("--", f"{bin_}/mine")[:2] == (0, "mine\n")
+    assert told("-p", "own", "--", "mine")[:2] == (0, "mine\n")
+
+
 # --- no terminal --------------------------------------------------------------------------------------------------------
 
 
