@@ -83,6 +83,8 @@ def fault(problem: ValidationError, model: type[BaseModel], document: Document, 
         message = f"`{key}`{':' if text.startswith('`') else ''} {text}"
     else:
         message = f"`{key}` {MESSAGES.get(kind, first['msg'][:1].lower() + first['msg'][1:])}"
+    if kind in ("extra_forbidden", "string_type") and not at and len(loc) > 1 and loc[-1] in model.model_fields:
+        hint = f"`{loc[-1]}` is a key of the whole file: write it above the first `[table]`"
     if more:
         message += f" (and {more} more {'fault' if more == 1 else 'faults'} in this file)"
     return ConfigError(message, where=str(document.origin((*at, *loc))), hint=hint)

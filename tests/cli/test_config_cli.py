@@ -134,6 +134,15 @@ def test_edit_refuses_what_is_not_valid_and_keeps_it(machine: Machine) -> None:
     assert path.read_text() == CONFIG
 
 
+@pytest.mark.parametrize("table", ["aliases", "default_limits"])
+def test_a_key_that_ended_up_in_a_table_is_told_where_it_belongs(machine: Machine, table: str) -> None:
+    """As it does when it is appended to the file."""
+    put(machine, f"[{table}]\nkeep_runs = 5\n")
+    done = machine.inner("config", "show")
+    assert (done.status, done.out) == (3, "")
+    assert done.err.endswith("hint: `keep_runs` is a key of the whole file: write it above the first `[table]`\n")
+
+
 def test_edit_of_a_project_makes_its_file_and_says_that_it_is_a_question(machine: Machine) -> None:
     done = machine.inner(
         "config", "edit", "--project", **editor(machine, "sed -i 's/^# \\([][a-z_.]*\\( = .*\\)\\?\\)$/\\1/' \"$1\"")
