@@ -28,6 +28,7 @@ HELD = ".held-by-inner"
 REPOSITORY = "a repository that was made or changed in the box"
 MODULE = "a submodule that was made in the box, and could not be taken over"
 WORK_TREE = "a work tree of git that was made in the box, and could not be taken over"
+SECOND = 1_000_000_000
 CLOCK = 20_000_000  # ns: a file's time is that of the last tick before it was written (4 to 10 ms, CONFIG_HZ)
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/nix/store", "/gnu/store", "/dev/null")  # links of a virtual environment lead there
 OUTSIDE = frozenset(("node_modules", ".venv", "venv", "site-packages", "target", "dist"))  # too many to tell one by one
@@ -134,26 +135,21 @@ def look(
         top = os.open(guard.project, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return Findings(unread=(guard.project,))
-    walk = _Look(guard, began - CLOCK, cache, over, thorough=thorough)
+    seconds = (
+        os.fstat(top).st_ctime_ns % SECOND == 0
+    )  # the file system counts no less: ext4 with small inodes, vfat (two of them)
+    since = began - (2 * SECOND if seconds else CLOCK)
+    walk = _Look(guard, since, cache, over, thorough=thorough)
     try:
         walk.late(top, guard.late, "it appeared during the run, and steers programs outside")
         other = [path[len(guard.project) + 1 :] for path, was in (made or {}).items() if _identity(path) not in (was, None)]
         walk.late(top, other, "its placeholder was removed outside during the run, so that the box could make it")
-        walk.steers += [(path, "protected") for path in guard.protected if _newer(f"{guard.project}/{path}", began - CLOCK)]
+        walk.steers += [(path, "protected") for path in guard.protected if _newer(f"{guard.project}/{path}", since)]
         walk.through(top)
     finally:
         os.close(top)
-    return Findings(
-        tuple(walk.held),
-        tuple(walk.set_id),
-        tuple(walk.links),
-        tuple(walk.special),
-        tuple(walk.steers),
-        tuple(walk.unread),
-        walk.whole,
-        began // 1_000_000_000,
-        tuple(walk.trees),
-    )
+    told = (tuple(walk.links), tuple(walk.special), tuple(walk.steers), tuple(walk.unread))
+    return Findings(tuple(walk.held), tuple(walk.set_id), *told, walk.whole, began // SECOND, tuple(walk.trees))
 
 
 def hold(guard: Guard, findings: Findings, trees: Iterable[str]) -> Findings:

@@ -170,3 +170,22 @@ def test_a_git_file_that_names_anything_else_is_out_of_effect_at_once(tmp_path, 
     (tmp_path / "wt/.git").write_text(text.format(tmp_path))
     result = found(tmp_path, began, repositories=(HostPath(str(tmp_path)),))
     assert [place for place, _ in result.held] == ["wt/.git.held-by-inner"]
+
+
+@pytest.mark.root
+def test_where_times_are_whole_seconds_nothing_new_is_taken_to_be_old(tmp_path):
+    image, place = tmp_path / "image", tmp_path / "mounted"
+    image.write_bytes(bytes(8 << 20))
+    place.mkdir()
+    subprocess.run(["mkfs.ext4", "-q", "-I", "128", str(image)], check=True, capture_output=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)
+    try:
+        project = place / "project"
+        (project / "old").mkdir(parents=True)
+        time.sleep(1.2 - time.time() % 1)  # so that the second has begun
+        began = time.time_ns()
+        subprocess.run(["git", "init", "-q", str(project / "new")], check=True)
+        assert os.stat(project / "new/.git").st_ctime_ns < began
+        assert "new/.git/HEAD.held-by-inner" in [where for where, _ in found(project, began).held]
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
