@@ -83,7 +83,7 @@ def attacked(name: str, workdir: str, settings: Settings, features: Features, ho
 def _warn(text: str) -> None:
     """What is told of a run, but for what the attempts themselves have left and is taken away."""
     from inner import ui
-    from inner.launch.aftermath import HELD as ASIDE
+    from inner.launch.aside import HELD as ASIDE
 
     if ASIDE not in text:
         ui.warning(text)

@@ -14,6 +14,7 @@ import os
 import stat
 
 from inner.frozen import TYPE_CHECKING, frozen, replace
+from inner.launch.aside import HELD, aside, undo
 from inner.launch.dotgit import MODULES, TREES, is_below, names, names_of
 from inner.launch.folders import Walk
 from inner.paths import HostPath, covers, normal
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from inner.launch.folders import Folder
     from inner.plan.model import Guard
 
-HELD = ".held-by-inner"
 REPOSITORY = "a repository that was made or changed in the box"
 MODULE = "a submodule that was made in the box, and could not be taken over"
 WORK_TREE = "a work tree of git that was made in the box, and could not be taken over"
@@ -77,7 +77,7 @@ class Findings:
             together.setdefault((where.rpartition("/")[0] if why == REPOSITORY else where, why), []).append(where)
         said = [_out_of_effect(names, why) for (_, why), names in list(together.items())[:10]]
         if len(together) > 10:
-            said.append(f"{len(together) - 10} more have been put out of effect: `find . -name '*{HELD}'`")
+            said.append(f"{len(together) - 10} more have been put out of effect: `find . -name '*{HELD}*'`")
         if self.set_id:
             said.append(f"set-id bits were taken away: {_some(self.set_id)}")
         if self.links:
@@ -102,14 +102,8 @@ def _out_of_effect(names: Sequence[str], why: str) -> str:
     if why == MODULE:
         back = "`git submodule update --init` makes it anew"
     elif why != WORK_TREE:
-        back = f"to have it back: `{' && '.join(_undo(name) for name in names)}`"
+        back = f"to have it back: `{' && '.join(undo(name) for name in names)}`"
     return f"{listed} {'are' if len(names) > 1 else 'is'} out of effect: {why}; {back}"
-
-
-def _undo(where: str) -> str:
-    from shlex import quote
-
-    return f"mv {quote(where)} {quote(where.removesuffix(HELD))}"
 
 
 def _some(names: Iterable[str], most: int = 5) -> str:
@@ -360,20 +354,10 @@ class _Look(Walk):
                     self._hold(fd, name, prefix, REPOSITORY)
 
     def _hold(self, fd: int, name: str, prefix: str, why: str) -> None:
-        """Rename it, over nothing that is there."""
-        for number in ("", *(f".{n}" for n in range(1, 100))):
-            new = f"{name}{number}{HELD}"
-            try:
-                os.lstat(new, dir_fd=fd)
-            except FileNotFoundError:
-                try:
-                    os.rename(name, new, src_dir_fd=fd, dst_dir_fd=fd)
-                except OSError:
-                    self.unread.append(prefix + name)
-                    return
-                self.held.append((prefix + new, why))
-                return
-        self.unread.append(prefix + name)
+        try:
+            self.held.append((prefix + aside(fd, name), why))
+        except OSError:
+            self.unread.append(prefix + name)
 
 
 def _identity(path: str) -> tuple[int, int] | None:

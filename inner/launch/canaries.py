@@ -15,7 +15,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from inner.errors import HostError
-from inner.launch.aftermath import HELD as ASIDE
+from inner.launch.aside import HELD as ASIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -67,7 +67,30 @@ def test_a_repository_that_is_old_stays_whatever_is_in_it(tmp_path):
     os.rename(git / "HEAD.held-by-inner", git / "HEAD")
     os.rename(git / "config.held-by-inner", git / "config")
     (git / "HEAD.held-by-inner").write_text("in the way")
-    assert [place for place, _ in found(tmp_path, began).held] == ["n/.git/config.held-by-inner", "n/.git/HEAD.1.held-by-inner"]
+    again = found(tmp_path, began)
+    assert [place for place, _ in again.held] == ["n/.git/config.held-by-inner", "n/.git/HEAD.held-by-inner.1"]
+    (line,) = again.lines()
+    subprocess.run(line.rpartition(": `")[2].removesuffix("`"), shell=True, cwd=tmp_path, check=True)
+    assert sorted(os.listdir(git)) == ["HEAD", "HEAD.held-by-inner", "config", "hooks", "objects", "refs"]
+    assert (git / "HEAD.held-by-inner").read_text() == "in the way"
+
+
+@pytest.mark.parametrize("how", ["every name is taken", "the folder is shut"])
+def test_what_would_run_is_put_out_of_effect_whatever_is_in_the_way(tmp_path, began, how):
+    subprocess.run(["git", "init", "-q", str(tmp_path / "n")], check=True)
+    git = tmp_path / "n/.git"
+    if how == "the folder is shut":
+        git.chmod(0o555)
+    else:
+        for name in ("HEAD", "config"):
+            for number in ("", *(f".{n}" for n in range(300))):
+                (git / f"{name}.held-by-inner{number}").write_text("x")
+                (git / f"{name}{number}.held-by-inner").write_text("x")
+    result = found(tmp_path, began)
+    assert len(result.held) == 2
+    assert result.unread == ()
+    assert not (git / "HEAD").exists()
+    assert not (git / "config").exists()
 
 
 @pytest.mark.parametrize("config", ["", "[core]\n\tbare = true\n", "[core\n", "[include]\n\tpath = /x\n"])
