@@ -55,7 +55,15 @@ def test_every_agent_whose_api_can_be_moved_is_in_the_table():
 def test_every_option_is_one():
     from inner.commands.options import RUN
 
-    known = {name for option in RUN for name in option.names} | {"--for", "--save", "--resolved", "--json", "--extends"}
+    known = {name for option in RUN for name in option.names} | {
+        "--for",
+        "--once",
+        "--save",
+        "--watch",
+        "--resolved",
+        "--json",
+        "--extends",
+    }
     for page in PAGES:
         lines = [line for line in (DOCS / page).read_text().splitlines() if line.startswith("inner ")]
         for line in lines:
