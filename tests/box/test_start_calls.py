@@ -31,6 +31,7 @@ READ = {"openat", "open", "openat2", "close", "read", "pread64", "lseek", "fcntl
 MADE = {
     "mkdir",
     "mkdirat",
+    "mknodat",  # what holds the place of .envrc
     "write",
     "pwrite64",
     "memfd_create",
