@@ -40,8 +40,8 @@ class Descriptors:
         return ends
 
     def memory(self, content: bytes) -> int:
-        """A memfd with `content`, at its beginning."""
-        fd = self.keep(os.memfd_create("inner", os.MFD_CLOEXEC))
+        """An unnamed file with `content`, at its beginning."""
+        fd = self.keep(unnamed("inner"))
         done = 0
         while done < len(content):
             done += os.pwrite(fd, content[done:] if done else content, done)  # which leaves its position at the beginning
@@ -169,3 +169,10 @@ def reopened(source: Stream, flags: int) -> int:
         return os.open(f"/proc/self/fd/{source.fd}", flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
         return -1
+
+
+def unnamed(name: str) -> int:
+    """A file in memory, empty. A CPython that was built for an old C library (standalone builds) lacks memfd_create(2)."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create(name, os.MFD_CLOEXEC)
+    return os.open("/dev/shm", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)  # noqa: S108 - no name, so nobody's to guess

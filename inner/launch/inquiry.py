@@ -15,6 +15,7 @@ from inner.errors import HostError, RunError
 from inner.frozen import TYPE_CHECKING, replace
 from inner.host import executable, realpath
 from inner.launch import session
+from inner.launch.fds import unnamed
 from inner.paths import covers
 from inner.plan.model import Bind
 
@@ -101,7 +102,7 @@ def ask(
     """What `answer(data)` of the last of `modules` returns in the box. HostError when the box cannot be made or does not answer."""
     line = command(interpreter(plan, table, host))
     asked = replace(plan, command=line, terminal="none", timeout=PATIENCE, summary=False, log="")
-    given, told, said = (os.memfd_create(name, os.MFD_CLOEXEC) for name in ("questions", "answers", "talk"))
+    given, told, said = (unnamed(name) for name in ("questions", "answers", "talk"))
     try:
         os.write(given, message(modules, data))
         os.lseek(given, 0, os.SEEK_SET)
