@@ -15,7 +15,7 @@ BEFORE = (
     "inner run --review -p claude-one-shot --arg x",
     "echo x > ~/.toolrc; inner run --trace -- cat ~/.toolrc",
     "inner run --detach --allow-host a.test -- sleep 60",
-    "echo 'default_profile = \"python\"' > .inner.toml; inner trust --yes",
+    "rm -f .inner.toml; echo 'default_profile = \"python\"' > .inner.toml; inner trust --yes",
 )
 COMMANDS = (
     "inner run --dry-run --json -- true", "inner why ~/.ssh --json", "inner verify --json", "inner verify --attack --json",
