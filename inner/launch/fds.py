@@ -10,8 +10,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 
-from inner.errors import RunError
+from inner.errors import HostError, RunError
 from inner.frozen import TYPE_CHECKING, frozen
 from inner.launch import syscall
 from inner.words import Content, Given, Opened, Source
@@ -175,4 +176,8 @@ def unnamed(name: str) -> int:
     """A file in memory, empty. A CPython that was built for an old C library (standalone builds) lacks memfd_create(2)."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create(name, os.MFD_CLOEXEC)
+    if not hasattr(os, "pidfd_open"):  # nothing stands in for this one: without it a signal could hit another's process
+        raise HostError(
+            f"{sys.executable} was built without pidfd_open", hint="INNER_PYTHON=/usr/bin/python3, or another that has it"
+        )
     return os.open("/dev/shm", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)  # noqa: S108 - no name, so nobody's to guess

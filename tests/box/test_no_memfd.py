@@ -23,3 +23,15 @@ def test_an_interpreter_without_unnamed_files_makes_boxes(tmp_path, words, said)
         [sys.executable, "-c", code], cwd=tmp_path / "project", env=env, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, [said]), done.stdout + done.stderr
+
+
+def test_an_interpreter_that_cannot_hold_processes_is_refused_and_says_so(tmp_path):
+    code = f"import os, sys; del os.memfd_create, os.pidfd_open; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); "
+    code += "sys.argv[:] = ['inner', 'run', '--', 'true']; from inner.__main__ import main; main()"
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    (tmp_path / "project").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path / "project", env=env, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (125, "")
+    assert done.stderr.splitlines()[0] == f"error: {sys.executable} was built without pidfd_open"
