@@ -95,7 +95,15 @@ def test_debians_own_test_of_an_installed_package_passes(system):
     for name, text in sources().items():
         clean.out("sh", "-c", f"mkdir -p /tmp/inner/{os.path.dirname(name)}; cat > /tmp/inner/{name} <<'END'\n{text}\nEND")
     clean.out("chmod", "755", "/tmp/inner/debian/tests/box")
-    done = clean.call("autopkgtest", "--user=one", f"/tmp/inner_{__version__}_all.deb", "/tmp/inner/", "--", "null")
+    done = clean.call(
+        "autopkgtest",
+        "--ignore-restrictions=isolation-machine",
+        "--user=one",
+        f"/tmp/inner_{__version__}_all.deb",
+        "/tmp/inner/",
+        "--",
+        "null",
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("box ") and line.endswith("PASS")]
 
