@@ -21,9 +21,13 @@ def bubblewrap(system):
     system.out("apt-get", "install", "-qq", "-y", "--no-install-recommends", "bubblewrap")
 
 
+def home(user):
+    return f"/home/{user}" if user != "root" else f"/{user}"
+
+
 def project(system, user):
     """A folder to work in."""
-    folder = f"/home/{user}/project" if user != "root" else "/root/project"
+    folder = f"{home(user)}/project"
     system.out("mkdir", "-p", folder, user=user)
     return folder
 
@@ -45,7 +49,7 @@ def test_one_file_on_read_only_media_is_enough_for_everybody(system, suite):
         used(clean, "/srv/shared/inner.pyz", user)
         told = clean.out("/srv/shared/inner.pyz", "version", user=user, cwd=project(clean, user))
         assert f"python {PYTHON[suite]}." in told
-        clean.out("rm", "-rf", f"/home/{user}/.cache" if user != "root" else "/root/.cache")
+        clean.out("rm", "-rf", f"{home(user)}/.cache")
     told = clean.call("/srv/shared/inner.pyz", "verify", "-p", "shell", user="two", cwd="/home/two/project")
     assert told.stdout.splitlines()[-1] == "[ok] sandbox conformant", told.stdout + told.stderr
     assert clean.call("ls", "/home/two/.cache", user="one").returncode != 0
