@@ -29,7 +29,7 @@ SHOWN = (
 )
 AMOUNTS = ((r"\d+\.\d s\b", "0.1 s"), (r"\b\d+ s ago", "1 s ago"), (r"memory [\d.]+[KMG]? at most", "memory 5M at most"),
            (r"\d+ process(es)? at most", "2 processes at most"), (r"\b[0-9a-f]{10} -> [0-9a-f]{10}\b", "3f2a9c81d0 -> 81b3e07744"),
-           (r"\b[0-9a-f]{64}\b", "b09143f1"))  # fmt: skip
+           (r"\b[0-9a-f]{64}\b", "b09143f1"), (r"(?m)^inner: .*: \d+ s so far\n", ""))  # fmt: skip
 CLAUDE = """#!/bin/sh
 # Stands for an agent: one small piece of work on the project.
 printf '\\ndef logout(user):\\n    user.session = None\\n' >> src/auth.py

@@ -58,7 +58,7 @@ done
 
 # The initrd: busybox, `init`, and the modules that lead to the image, in the order in which they are loaded.
 work=$root/boot/initrd
-mkdir -p "$work/bin" "$work/dev" "$work/proc" "$work/image" "$work/memory" "$work/root" "$work/modules"
+mkdir -p "$work/bin" "$work/dev" "$work/proc" "$work/image" "$work/memory" "$work/merged" "$work/modules"
 cp "$root/bin/busybox" "$work/bin/"
 cp "$here/init" "$work/init" && chmod 755 "$work/init"
 for module in virtio_pci virtio_blk virtio_console virtio_rng squashfs overlay; do
