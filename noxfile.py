@@ -120,8 +120,8 @@ def packaging(session: nox.Session) -> str:
 
 @nox.session(venv_backend="none")
 def build(session: nox.Session) -> None:
-    """dist/inner.pyz and its checksum."""
-    session.run(packaging(session), "packaging/pyz.py", *session.posargs, external=True)
+    """dist: everything that a release publishes, with checksums; `nox -s build -- --sign KEY` signs them."""
+    session.run(packaging(session), "packaging/release.py", *session.posargs, external=True)
 
 
 @nox.session(venv_backend="none", tags=["long", "test"])
