@@ -148,4 +148,7 @@ def root(session: nox.Session) -> None:
     """What only root can try, and that boxes of root are no weaker."""
     if os.getuid() != 0:
         session.error("this session is for root: `sudo sh tests/run`")
-    pytest(session, "-m", "root", "tests/unit", "tests/box", "tests/cli", "tests/escape")
+    packaging(session)
+    pytest(session, "-m", "root", "tests/unit", "tests/box", "tests/cli", "tests/packages/test_pyz.py")
+    if not session.posargs:
+        pytest(session, *WORKERS, "-k", "in_a_box", "tests/escape")
