@@ -172,12 +172,17 @@ def reopened(source: Stream, flags: int) -> int:
         return -1
 
 
+def hold_processes() -> None:
+    """Refuses an interpreter without pidfd_open(2): nothing stands in for that, without it a signal could hit another's process."""
+    if not hasattr(os, "pidfd_open"):
+        raise HostError(
+            f"{sys.executable} was built without pidfd_open", hint="INNER_PYTHON=/usr/bin/python3, or another that has it"
+        )
+
+
 def unnamed(name: str) -> int:
     """A file in memory, empty. A CPython that was built for an old C library (standalone builds) lacks memfd_create(2)."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create(name, os.MFD_CLOEXEC)
-    if not hasattr(os, "pidfd_open"):  # nothing stands in for this one: without it a signal could hit another's process
-        raise HostError(
-            f"{sys.executable} was built without pidfd_open", hint="INNER_PYTHON=/usr/bin/python3, or another that has it"
-        )
+    hold_processes()
     return os.open("/dev/shm", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)  # noqa: S108 - no name, so nobody's to guess

@@ -63,6 +63,7 @@ def run(
     not bubblewrap that starts. Raises RunError when bubblewrap cannot be started at all.
     """
     began = time.monotonic()
+    fds.hold_processes()
     fds.standard()
     made = fds.Descriptors()
     supervisor = Supervisor(made, grace)
