@@ -24,6 +24,8 @@ def live(home):
 
 
 def events(folder):
+    if not (folder / "record").exists():  # a run that begins makes its folder first
+        return []
     return [json.loads(line) for line in (folder / "record").read_text().splitlines()]
 
 

@@ -173,10 +173,10 @@ def test_gcc_and_make(program):
 
 
 def test_the_address_sanitizer(project):
-    """It re-executes itself without randomisation (personality) and looks at its own memory."""
+    """It re-executes itself without randomisation (personality) and looks at its own memory, of which it reserves terabytes."""
     (project / "b.c").write_text("int main(int n, char **v) { char *p = __builtin_malloc(4); p[n + 3] = 1; return p[0] & 0; }")
     run("gcc", "-g", "-fsanitize=address", "-o", "b", "b.c")
-    done = inner("run", "--", "./b")
+    done = inner("run", "--limit-memory", "100T", "--", "./b")
     assert "heap-buffer-overflow" in done.stderr
     assert done.returncode == 1
 

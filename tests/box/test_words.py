@@ -53,7 +53,7 @@ def test_every_file_system_in_memory_is_bounded_and_those_that_should_be_are_rea
     assert found.split("\n")[:5] == [
         f"/ {4 * MIB} True",
         f"/tmp {2 * MIB} False",
-        f"/dev/shm {512 * MIB} False",
+        f"/dev/shm {256 * MIB} False",
         f"/home {MIB} True",
         "/mask 4096 True",
     ]
