@@ -374,7 +374,7 @@ def test_explain_draws_what_the_box_sees_reaches_and_knows(drawn: Machine) -> No
     rows = sees.split("\n")
     assert rows[0] == "SEES: nothing of this machine but this"
     for row in (
-        "  ~                             writable  empty home, in memory, up to 1G\n",
+        "  ~                             writable  empty home, in memory, up to 480M\n",
         f"  ~/.npmrc                      read-only\n      allowed: npmrc ({mine}:9)\n",
         f"  ~/data                        writable\n      mounts ({mine}:11)\n",
         f"  /ref                          read-only\n      mounts; your ~/ref ({mine}:12)\n",
