@@ -29,6 +29,7 @@ def shared(tmp_path_factory, release, wheels):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, folder / name, **({"ignore": shutil.ignore_patterns("__pycache__")} if copy is shutil.copytree else {}))
     shutil.copytree(wheels, folder / "wheels")
+    (folder / "wheels").chmod(0o755)  # made for one user, read by others
     for path in release.glob("inner-*[lz]"):
         shutil.copy(path, folder)
     line = [
