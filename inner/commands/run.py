@@ -14,6 +14,8 @@ from inner.plan.command import refuse_unexecutable
 from inner.plan.model import Overlay
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import typer
 
     from inner.launch.outcome import Outcome
@@ -134,10 +136,9 @@ def _start(
 
         if problem := namespace_problem(features):  # before anything is said about this box
             raise problem
-    try:
-        if prepared is None and any(isinstance(mount, Overlay) for mount in plan.mounts):
-            return _review(plan, profile, features, host, folder, tracer)
-        outcome = session.run(
+
+    def begin(plan: Plan, enter: Callable[[], None] | None = None) -> Outcome:
+        return session.run(
             plan,
             profile,
             features,
@@ -145,9 +146,14 @@ def _start(
             folder=folder,
             warn=_warning,
             progress=_note,
+            enter=enter,
             tracer=tracer,
             prepared=prepared,
         )
+
+    try:
+        apart = prepared is None and any(isinstance(mount, Overlay) for mount in plan.mounts)
+        outcome = _review(plan, features, host, folder, begin) if apart else begin(plan)
         return _tell(plan, outcome, features, folder, traced=tracer is not None)
     finally:
         rundir.rotate(state_dir(host.env, host.home), profile.keep_runs)
@@ -162,27 +168,16 @@ def _receipt(folder: str) -> None:
     receipt_of(load(folder, alive), ui.err)
 
 
-def _review(plan: Plan, profile: Profile, features: Features, host: RealHost, folder: str, tracer: Tracer | None) -> int:
-    """The same, with changes kept apart."""
-    from inner.launch import session
+def _review(plan: Plan, features: Features, host: RealHost, folder: str, begin: Callable[..., Outcome]) -> Outcome:
+    """What `begin` makes of the plan, with changes kept apart."""
     from inner.review.run import Kept, told
 
     state, wanted = folder.rpartition("/runs/")[0], host.env.get("INNER_REVIEW", "")
     with Kept(plan, features, state, warn=_warning, progress=_note, wanted=wanted) as kept:
-        outcome = session.run(
-            kept.plan,
-            profile,
-            features,
-            host,
-            folder=folder,
-            warn=_warning,
-            progress=_note,
-            enter=kept.enter,
-            tracer=tracer,
-        )
+        outcome = begin(kept.plan, kept.enter)
     for text in told(kept):
         _note(text)
-    return _tell(plan, outcome, features, folder, traced=tracer is not None)
+    return outcome
 
 
 def _warning(text: str) -> None:

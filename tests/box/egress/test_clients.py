@@ -17,6 +17,8 @@ from base64 import b64encode
 
 import pytest
 
+from egress import served
+
 pytestmark = pytest.mark.box
 
 GO = """\
@@ -145,15 +147,7 @@ def test_either_family_is_asked_for(world, kit, family):
 @pytest.fixture(scope="module")
 def repository(world):
     """Served over https as plain files, and over ssh by git itself."""
-    place, work = world.folder / "www/clients.git", world.folder / "clients-work"
-    git = ["git", "-c", "user.name=t", "-c", "user.email=t@allowed.test"]
-    subprocess.run([*git, "init", "-q", "-b", "main", str(work)], check=True)
-    (work / "file").write_text("from the server\n")
-    subprocess.run([*git, "-C", str(work), "add", "."], check=True)
-    subprocess.run([*git, "-C", str(work), "commit", "-qm", "one"], check=True)
-    subprocess.run([*git, "clone", "-q", "--bare", str(work), str(place)], check=True)
-    subprocess.run([*git, "-C", str(place), "update-server-info"], check=True)
-    return place
+    return served.repository(world, "clients")
 
 
 def test_git_over_https(world, kit, repository):

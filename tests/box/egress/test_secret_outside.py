@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 from program import INNER
+
+from egress import served
 
 pytestmark = pytest.mark.box
 
@@ -228,17 +229,7 @@ def test_the_keyring_of_the_desktop(world, tmp_path):
 @pytest.fixture
 def repository(world):
     """A repository that the world's https server serves as plain files, with one commit."""
-    place = world.folder / "www/work.git"
-    if not place.exists():
-        work = world.folder / "work"
-        git = ["git", "-c", "user.name=t", "-c", "user.email=t@allowed.test"]
-        subprocess.run([*git, "init", "-q", "-b", "main", str(work)], check=True)
-        (work / "file").write_text("from the server\n")
-        subprocess.run([*git, "-C", str(work), "add", "."], check=True)
-        subprocess.run([*git, "-C", str(work), "commit", "-qm", "one"], check=True)
-        subprocess.run([*git, "clone", "-q", "--bare", str(work), str(place)], check=True)
-        subprocess.run([*git, "-C", str(place), "update-server-info"], check=True)
-    return place
+    return served.repository(world, "work")
 
 
 def test_git_over_https_goes_by_the_same_door(world, repository):
