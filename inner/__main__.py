@@ -9,6 +9,16 @@ import sys
 sys.path[:] = [place for place in sys.path if place.startswith("/")]  # nothing is imported from where inner is started
 
 
+def standard() -> None:
+    """Fill the holes in 0, 1, 2 that a caller left closed, before any file is opened: it would be taken for one, and given to a box.
+    Reading finds the end of file; what is written goes nowhere, and nobody is killed for it."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number: `fd`
+
+
 def _application() -> None:
     from inner.cli import application
 
@@ -17,6 +27,7 @@ def _application() -> None:
 
 def main() -> None:
     """Run the command line in `sys.argv` and exit with its status."""
+    standard()
     from inner import bundle
 
     gc.disable()  # a start makes many things and no cycles

@@ -58,7 +58,8 @@ def run(request: Request) -> int:
     host = RealHost({name: value for name, value in os.environ.items() if name != AGAIN})
     resolved_anew: list[bool] = []
     profile = _profile(request, host, resolved_anew)
-    terminal = request.detach or (os.isatty(0) and os.isatty(1))
+    enough = any if request.interactive else all  # `git log | inner run -i -- less`: keys come from where the text is shown
+    terminal = request.detach or enough(map(os.isatty, (0, 1)))
     folder = rundir.name(state_dir(host.env, host.home))
     rundir.prepare(state_dir(host.env, host.home), cache_dir(host.env, host.home))
     plan, prepared = planned(

@@ -116,16 +116,6 @@ def only(passed: Iterable[int]) -> None:
         os.closerange(below, last + 1)
 
 
-def standard() -> None:
-    """Fills the holes in 0, 1, 2 that a caller left closed, or the next file opened would be taken for one. Reading finds the
-    end of file; what is written goes nowhere, and nobody is killed for it."""
-    for fd in (0, 1, 2):
-        try:
-            os.fstat(fd)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest free number: `fd`
-
-
 @frozen
 class Stream:
     """What a standard stream is: `kind` "tty", "pipe", "socket", "null", "file" or "other", and who it is (device and inode)."""

@@ -64,7 +64,6 @@ def run(
     """
     began = time.monotonic()
     fds.hold_processes()
-    fds.standard()
     made = fds.Descriptors()
     supervisor = Supervisor(made, grace)
     supervisor.beside = beside

@@ -65,9 +65,11 @@ def main() -> int:
     report = options.pop("report", -1)
     started = options.pop("started", "")
     sys.path.insert(0, REPOSITORY)
+    from inner.__main__ import standard
     from inner.frozen import fields
     from inner.launch.supervisor import run as start
 
+    standard()
     if report >= 0:
         os.set_inheritable(report, False)
     if started:

@@ -104,6 +104,18 @@ def test_a_shell_with_its_job_control_and_back(screen):
     screen.wait(lambda text: "status-3" in text and "\n1" in text)
 
 
+def test_a_pager_at_the_end_of_a_pipe_has_its_keys(screen):
+    """As with `-i` alone: without it a program at the end of a pipe takes nothing that was typed for the shell."""
+    less = shlex.join([*INNER, "run", "-i", "--", "less"])
+    (screen.project / "page").write_text(f"seq 500 | {less}; echo status-$?\n")
+    screen.line("clear; sh page")
+    assert "\n400" not in screen.wait(lambda text: "\n25\n" in text and text.rstrip().endswith(":"))
+    screen.key("G")
+    screen.wait("\n500")
+    screen.key("q")
+    screen.wait("status-0")
+
+
 def test_an_interrupt_ends_the_command_and_not_the_box(screen):
     screen.box()
     screen.line("clear; (echo begun-$((1 + 1)); exec sleep 100); echo status-$?")

@@ -55,6 +55,18 @@ def test_without_a_path_there_is_nothing_to_complain_of(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "hello\n", "")
 
 
+def test_what_a_caller_left_closed_is_none_of_the_files_that_a_start_opens(tmp_path):
+    """The first descriptor that inner opens is the bundle of its own modules, which stays open as long as the run."""
+    (tmp_path / "project").mkdir()
+    started = {"cwd": tmp_path / "project", "env": {"HOME": str(tmp_path)}}
+    look = ("run", "--", "sh", "-c", "wc -c; readlink /proc/self/fd/0 | cut -d: -f1; echo talk >&2")
+    assert inner(*look, **started).returncode == 0
+    assert list((tmp_path / ".cache/inner").glob("modules-*")), "nothing would be open"
+    for closed in ("0<&-", "0<&- 2>&-"):
+        done = inner(*look, before=["bash", "-c", f'"$@" {closed}', "bash"], **started)
+        assert (done.stdout, done.returncode) == ("0\n/dev/null\n", 0)
+
+
 def test_a_python_without_what_inner_needs_is_named(tmp_path):
     """A tree that somebody unpacked and started as it is."""
     shutil.copytree(ROOT / "inner", tmp_path / "inner", ignore=shutil.ignore_patterns("__pycache__"))
