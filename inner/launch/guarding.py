@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 else:
     import _signal
 
-NOTE = "guard"
-
 
 class Guarding:
     """`begin`, the run, `end`. Afterwards `findings` and `brought` say what happened; `warn` has been told what matters."""
@@ -52,15 +50,15 @@ class Guarding:
         """Everything that has to be there before the start. RunError when it cannot be made."""
         if not self.guard.project:
             return
-        state = self.folder.rpartition("/runs/")[0]
-        self.hold = placeholders.Hold(state, self.guard.project, self.guard.placeholders, self.folder)
+        held = placeholders.folder(self.folder.rpartition("/runs/")[0], self.guard.project)
+        noted = (time.time_ns(), self.guard.project, self.guard.late, self.guard.repositories, self.guard.apart, held)
+        rundir.write(rundir.live(self.folder), marshal.dumps(noted))
+        self.hold = placeholders.Hold(held, self.guard.project, self.guard.placeholders)
         for one in self.guard.shadows:
             from inner.launch import shadow
 
             shadow.make(one)
         self.began = time.time_ns()
-        noted = (self.began, self.guard.project, self.guard.late, self.guard.repositories, self.guard.apart)
-        rundir.write(f"{self.folder}/{NOTE}", marshal.dumps(noted))
 
     def foresee(self) -> None:
         """While there is time: import what `end` will need."""
@@ -124,20 +122,19 @@ class Guarding:
 def recover(folder: str, warn: Callable[[str], None], progress: Callable[[str], None] | None = None) -> None:
     """For a run that was killed, before its folder is removed."""
     try:
-        with open(f"{folder}/{NOTE}", "rb") as file:
-            began, project, late, repositories, apart = marshal.loads(file.read())  # noqa: S302 - ours, where no box can write
+        with open(rundir.live(folder), "rb") as file:
+            began, project, late, repositories, apart, held = marshal.loads(file.read())  # noqa: S302 - ours, where no box can write
     except (OSError, ValueError, EOFError, TypeError):
-        began = 0
-    placeholders.recover(folder)  # first: what is ours is nothing that the box changed
-    if began:
-        from inner.launch import shadow
+        return
+    from inner.launch import shadow
 
-        copies = [shadow.recorded(f"{folder}/{name}") for name in sorted(os.listdir(folder)) if name.startswith("git-")]
-        shadows = tuple(copy[0] for copy in copies if copy is not None)
-        guard = Guard(HostPath(project), shadows=shadows, late=late, repositories=repositories, apart=apart)
-        guarding = Guarding(guard, folder, warn, progress=progress)
-        guarding.began = began
-        guarding.end()
+    placeholders.recover(held)  # first: what is ours is nothing that the box changed
+    copies = [shadow.recorded(f"{folder}/{name}") for name in sorted(os.listdir(folder)) if name.startswith("git-")]
+    shadows = tuple(copy[0] for copy in copies if copy is not None)
+    guard = Guard(HostPath(project), shadows=shadows, late=late, repositories=repositories, apart=apart)
+    guarding = Guarding(guard, folder, warn, progress=progress)
+    guarding.began = began
+    guarding.end()
 
 
 def set_apart(folder: str) -> None:

@@ -13,32 +13,33 @@ import stat
 
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING
+from inner.launch.spares import Spares, untouched
 from inner.launch.syscall import open_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from inner.plan.model import Placeholder
 
-NOTED = (b"", b"{}\n")  # the contents that a placeholder can have
-NOTE = "guarded"  # in the folder of a run: which project's lock to look at when it was killed
+THEIRS = "theirs"  # in the journal: made by somebody else between our look and our try
+
+
+def folder(state: str, project: str) -> str:
+    """Where the lock of a project is, and the journal of what was made in it."""
+    info = os.stat(project)
+    return f"{state}/projects/{info.st_dev:x}-{info.st_ino:x}"
 
 
 class Hold:
     """The share of one box in its project's placeholders. `release` gives it back."""
 
-    def __init__(self, state: str, project: str, placeholders: Sequence[Placeholder], run: str = "") -> None:
-        """Takes the lock and makes what is missing; RunError when that cannot be made. `run`: the folder of the run."""
-        info = os.stat(project)
-        self.folder = f"{state}/projects/{info.st_dev:x}-{info.st_ino:x}"
-        self.fd = -1
+    def __init__(self, folder: str, project: str, placeholders: Sequence[Placeholder]) -> None:
+        """Takes the lock in `folder` and makes what is missing; RunError when that cannot be made."""
+        self.folder, self.fd = folder, -1
         self.made: dict[str, tuple[int, int]] = {}  # what each placeholder is
         self._kept: list[int] = []  # descriptors of them: a number of an inode in use is not given to another one
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
-            if run:
-                with open(f"{run}/{NOTE}", "wb") as note:
-                    note.write(os.fsencode(self.folder))
             self.fd = _open(self.folder, "lock")
             if _alone(self.fd):
                 _clean(self.folder)
@@ -85,11 +86,9 @@ def leave(folder: str, fd: int) -> None:
         os.close(fd)
 
 
-def recover(run: str) -> None:
+def recover(folder: str) -> None:
     """For a run that was killed: remove what it left, unless another box of the project is there."""
     try:
-        with open(f"{run}/{NOTE}", "rb") as note:
-            folder = os.fsdecode(note.read())
         leave(folder, _open(folder, "lock"))
     except OSError:
         return
@@ -107,20 +106,22 @@ def _alone(fd: int) -> bool:
     return True
 
 
-def _make(folder: str, placeholders: Iterable[Placeholder]) -> None:
+def _make(folder: str, placeholders: Sequence[Placeholder]) -> None:
     """Note the names, make them, note what they became: two writes, whatever their number."""
-    missing = [p for p in placeholders if not os.path.lexists(p.path)]
-    if not missing:
+    if all(os.path.lexists(p.path) for p in placeholders):
         return
-    journal = _open(folder, "journal")
+    journal, spares = _open(folder, "journal"), Spares(folder.rpartition("/projects/")[0])
     try:
         fcntl.flock(journal, fcntl.LOCK_EX)
+        missing = [p for p in placeholders if not os.path.lexists(p.path)]
         os.write(journal, b"".join(_record(p.path, p.kind, None) for p in missing))
         made = []
         for p in missing:
             try:
                 kind = p.kind
-                if kind == "dir":
+                if spares.take(p):
+                    pass
+                elif kind == "dir":
                     os.mkdir(p.path, 0o755)
                 elif kind == "socket" and _node(p.path):
                     pass
@@ -133,10 +134,11 @@ def _make(folder: str, placeholders: Iterable[Placeholder]) -> None:
                     finally:
                         os.close(fd)
             except FileExistsError:
-                continue  # another box of this project was faster, or the user: it is mounted as it is
+                kind = THEIRS  # it is mounted as it is
             made.append(_record(p.path, kind, os.lstat(p.path)))
         os.write(journal, b"".join(made))
     finally:
+        spares.close()
         os.close(journal)
 
 
@@ -169,14 +171,18 @@ def _clean(folder: str) -> None:
             number, _, path = rest.partition(b" ")
             if path:
                 last[path] = (kind, number)
-        for path in reversed(last):
-            _remove(os.fsdecode(path), *last[path])
+        spares = Spares(folder.rpartition("/projects/")[0])
+        try:
+            for path in reversed(last):
+                _remove(os.fsdecode(path), *last[path], spares)
+        finally:
+            spares.close()
         os.ftruncate(journal, 0)
     finally:
         os.close(journal)
 
 
-def _remove(path: str, kind: bytes, number: bytes) -> None:
+def _remove(path: str, kind: bytes, number: bytes, spares: Spares) -> None:
     parent, _, name = path.rpartition("/")
     try:
         at = open_path(parent or "/")
@@ -188,21 +194,21 @@ def _remove(path: str, kind: bytes, number: bytes) -> None:
             return  # killed before it was made, and somebody has made it since
         if number not in (f"{info.st_dev:x}:{info.st_ino:x}".encode(), b"?") or info.st_uid != os.getuid():
             return
-        if kind == b"socket" and stat.S_ISSOCK(info.st_mode) and not info.st_mode & 0o222:
-            os.unlink(name, dir_fd=at)
-        elif kind == b"dir" and stat.S_ISDIR(info.st_mode):
+        if kind == THEIRS.encode():
+            return
+        if kind == b"dir":
+            ours = stat.S_ISDIR(info.st_mode)
+        elif kind == b"socket" and stat.S_ISSOCK(info.st_mode):
+            ours = not info.st_mode & 0o222
+        else:
+            ours = stat.S_ISREG(info.st_mode) and info.st_nlink == 1 and untouched(name, at)
+        if not ours or (number != b"?" and spares.give(at, name, kind.decode(), info)):
+            return
+        if kind == b"dir":
             os.rmdir(name, dir_fd=at)  # fails when the user has put something in it meanwhile, and then it is theirs
-        elif kind != b"dir" and stat.S_ISREG(info.st_mode) and info.st_nlink == 1 and _untouched(name, at):
+        else:
             os.unlink(name, dir_fd=at)
     except OSError:
         pass
     finally:
         os.close(at)
-
-
-def _untouched(name: str, at: int) -> bool:
-    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
-    try:
-        return os.read(fd, 16) in NOTED
-    finally:
-        os.close(fd)

@@ -42,7 +42,7 @@ def prepare(*folders: str) -> None:
 
 
 def live(path: str) -> str:
-    """The file that the run of the folder `path` keeps locked."""
+    """The file that the run of the folder `path` keeps locked, for what the next run has to know when this one is killed."""
     runs, _, number = path.rpartition("/")
     return f"{runs.rpartition('/')[0]}/live/{number}"
 

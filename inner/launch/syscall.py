@@ -30,13 +30,14 @@ LANDLOCK_SCOPES = 1 | 2  # abstract unix sockets, signals
 SIGKILL = 9
 
 # asm/unistd.h: x86_64, and the generic table that every later architecture uses
-NUMBERS = {"x86_64": (250, 302)}
-KEYCTL, PRLIMIT64 = NUMBERS.get(os.uname().machine, (219, 261))
+NUMBERS = {"x86_64": (250, 302, 316)}
+KEYCTL, PRLIMIT64, RENAMEAT2 = NUMBERS.get(os.uname().machine, (219, 261, 276))
 LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF = 444, 446
 CLOSE_RANGE, LAST_FD = 436, -1  # close_range(2): ~0U
 OPENAT2 = 437
 AT_FDCWD = -100
 RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS = 2, 4  # openat2(2)
+RENAME_NOREPLACE = 1  # rename(2)
 
 
 def _find() -> tuple[Callable[..., int], Callable[..., int]]:
@@ -96,6 +97,11 @@ def open_path(path: str) -> int:
         return fd
     os.close(fd)
     raise OSError(40, os.strerror(40), path)  # ELOOP
+
+
+def move(folder: int, name: str, into: int, new: str) -> bool:
+    """Renames from one open folder into another, over nothing; False where that is not possible, and then nothing has happened."""
+    return syscall(RENAMEAT2, folder, os.fsencode(name), into, os.fsencode(new), RENAME_NOREPLACE) == 0
 
 
 def confine(*, setuid: bool, parent: int, scopes: int = LANDLOCK_SCOPES) -> tuple[str, ...]:

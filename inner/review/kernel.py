@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 
-from inner.launch.syscall import OPENAT2, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, syscall
+from inner.launch.syscall import OPENAT2, RENAME_NOREPLACE, RENAMEAT2, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, syscall
 
 _X86 = os.uname().machine == "x86_64"
-UNSHARE, MOUNT, RENAMEAT2, SYNCFS = (272, 165, 316, 306) if _X86 else (97, 40, 276, 267)
+UNSHARE, MOUNT, SYNCFS = (272, 165, 306) if _X86 else (97, 40, 267)
 CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
 MS_REC, MS_SLAVE = 1 << 14, 1 << 19  # mount(2)
-RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2  # rename(2)
+RENAME_EXCHANGE = 2  # rename(2)
 RESOLVE_BENEATH = 8
 PIECE = 1000  # characters, of at most four bytes
 

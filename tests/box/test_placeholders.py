@@ -131,7 +131,7 @@ def test_nothing_stays_when_the_box_cannot_start(machine):
 
 def hold(state, project, *names):
     return placeholders.Hold(
-        str(state),
+        placeholders.folder(str(state), str(project)),
         str(project),
         [Placeholder(f"{project}/{name}", "dir" if "." not in name[1:] else "file", b"") for name in names],
     )
@@ -160,7 +160,7 @@ sys.path.insert(0, {str(placeholders.__file__).rpartition("/inner/")[0]!r})
 from inner.launch import placeholders
 from inner.plan.model import Placeholder
 os.mkdir = lambda *a, **k: os._exit(9)
-placeholders.Hold({str(state)!r}, {str(project)!r}, [Placeholder({str(project)!r} + "/.a"), Placeholder({str(project)!r} + "/.m.json", "file", b"{{}}\\n")])
+placeholders.Hold(placeholders.folder({str(state)!r}, {str(project)!r}), {str(project)!r}, [Placeholder({str(project)!r} + "/.a"), Placeholder({str(project)!r} + "/.m.json", "file", b"{{}}\\n")])
 """
     os.makedirs(f"{state}/projects/{os.stat(project).st_dev:x}-{os.stat(project).st_ino:x}")
     os.makedirs(state, exist_ok=True)
@@ -219,3 +219,60 @@ def test_a_branch_that_tracks_protected_files_can_be_checked_out_and_the_files_t
     machine.sh(take, project)
     assert machine.git("status", "--short", cwd=project) == ""
     assert (project / ".envrc").read_text() == "e\n"
+
+
+def test_they_are_moved_away_and_back_and_nobody_can_put_anything_into_one_that_is_away(tmp_path):
+    project, state = tmp_path / "p", tmp_path / "s"
+    project.mkdir()
+    names = (".a", ".b", ".m.x")
+    numbers = []
+    for _ in range(3):
+        held = hold(state, project, *names)
+        numbers.append({name: (project / name).lstat().st_ino for name in names})
+        assert {oct((project / name).lstat().st_mode & 0o777) for name in names} == {"0o755", "0o444"}
+        inside = os.open(project / ".a", os.O_RDONLY)
+        held.release()
+        with pytest.raises(OSError, match=r"Permission denied|No such file"):
+            os.open("late", os.O_WRONLY | os.O_CREAT, dir_fd=inside)
+        os.close(inside)
+        assert os.listdir(project) == []
+    if os.geteuid():
+        assert sorted(numbers[0].values()) == sorted(numbers[1].values()) == sorted(numbers[2].values())
+        assert len(os.listdir(state / "spare")) == 3
+
+
+def test_what_has_become_the_users_is_not_moved_away(tmp_path):
+    project, state = tmp_path / "p", tmp_path / "s"
+    project.mkdir()
+    hold(state, project, ".a", ".b", ".m.x").release()
+    held = hold(state, project, ".a", ".b", ".m.x")
+    (project / ".a/mine").write_text("x")
+    os.chmod(project / ".m.x", 0o644)
+    (project / ".m.x").write_text("mine")
+    held.release()
+    assert sorted(os.listdir(project)) == [".a", ".m.x"]
+    assert (project / ".a").stat().st_mode & 0o777 == 0o755
+    hold(state, project, ".a", ".b", ".m.x").release()
+    assert ((project / ".a/mine").read_text(), (project / ".m.x").read_text()) == ("x", "mine")
+
+
+def test_a_name_that_is_taken_meanwhile_stays_as_it_is(tmp_path, monkeypatch):
+    """Whoever makes an empty folder between our look and our move has it afterwards, too: rename(2) would have replaced it."""
+    project, state = tmp_path / "p", tmp_path / "s"
+    project.mkdir()
+    hold(state, project, ".a").release()
+    looked = os.path.lexists
+
+    def look(path):
+        found = looked(path)
+        looks.append(path)
+        if len(looks) == 2:  # the last before it is made
+            os.mkdir(path)
+        return found
+
+    looks = []
+    monkeypatch.setattr(os.path, "lexists", look)
+    held = hold(state, project, ".a")
+    theirs = (project / ".a").stat().st_ino
+    held.release()
+    assert (project / ".a").stat().st_ino == theirs

@@ -32,6 +32,7 @@ MADE = {
     "mkdir",
     "mkdirat",
     "mknodat",  # what holds the place of .envrc
+    "renameat2",  # such things from and to where they wait between two runs
     "write",
     "pwrite64",
     "memfd_create",
