@@ -24,11 +24,12 @@ from inner.paths import HostPath, config_dir, normal
 from inner.ui import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from inner.host import Host
 
 NAME = FILE
+MOST_NOTICES = 10
 
 # the reference page is held to this
 MEANING = {
@@ -269,7 +270,7 @@ def _lower_limits(
     taken = {name: value for name, value in asked.items() if quantity.narrower(name, value, limits.get(name))}
     refused = [key for key in origins if not (key.startswith("default_limits.") and key.partition(".")[2] in taken)]
     kept = {f"default_limits.{name}": origins[f"default_limits.{name}"] for name in taken}
-    return ({"default_limits": taken} if taken else {}, kept), [untaken(key, origins[key]) for key in refused]
+    return ({"default_limits": taken} if taken else {}, kept), list(untaken((key, origins[key]) for key in refused))
 
 
 def check(document: Document, *, project: bool) -> None:
@@ -295,10 +296,14 @@ def wider(document: Document, base: Settings, folder: str) -> tuple[tuple[str, s
     return tuple(found)
 
 
-def untaken(key: str, origin: Origin) -> str:
-    """The notice about a key of a project that is not trusted."""
-    remedy = "`--trust-remote` takes it" if origin.source == "remote" else "read it, then `inner trust`"
-    return f"`{safe(key)}` is not taken: {safe(str(origin))} is not trusted ({remedy})"
+def untaken(refused: Iterable[tuple[str, Origin]]) -> tuple[str, ...]:
+    """The notices about keys of a file that is not trusted: it may have any number."""
+    told = []
+    for key, origin in (keys := tuple(refused))[:MOST_NOTICES]:
+        remedy = "`--trust-remote` takes it" if origin.source == "remote" else "read it, then `inner trust`"
+        told.append(f"`{safe(key)}` is not taken: {safe(str(origin))} is not trusted ({remedy})")
+    more = len(keys) - len(told)
+    return (*told, f"and {more} more keys are not taken") if more > 0 else tuple(told)
 
 
 def _from_environment(env: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Origin]]:

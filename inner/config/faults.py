@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from inner.config.document import Document
     from inner.config.locate import Path
 
+MOST_LINES = 10
 MESSAGES = {
     "string_type": "must be a string, in quotes",
     "bool_type": "must be `true` or `false`",
@@ -86,7 +87,9 @@ def fault(problem: ValidationError, model: type[BaseModel], document: Document, 
     if kind in ("extra_forbidden", "string_type") and not at and len(loc) > 1 and loc[-1] in model.model_fields:
         hint = f"`{loc[-1]}` is a key of the whole file: write it above the first `[table]`"
     if more:
-        message += f" (and {more} more {'fault' if more == 1 else 'faults'} in this file)"
+        lines = [str(line) for line in dict.fromkeys(document.line((*at, *error["loc"])) for error in found[1:])]
+        where = f"line{'s' if len(lines) > 1 else ''} {', '.join(lines[:MOST_LINES])}{', ...' if len(lines) > MOST_LINES else ''}"
+        message += f" (and {more} more {'fault' if more == 1 else 'faults'} in this file: {where})"
     return ConfigError(message, where=str(document.origin((*at, *loc))), hint=hint)
 
 

@@ -63,6 +63,10 @@ def bring_back(into: str, run: str) -> Brought | None:
             place = into
         reason = problem.message if isinstance(problem, RunError) else str(problem)
         note = f"commits of the box could not be taken over ({reason}): they are in `{place}`"
+        if os.path.lexists(f"{place}/box/packed-refs"):
+            from shlex import quote
+
+            note += f"; when that is mended: `git -c transfer.fsckObjects=true fetch {quote(place)}/box 'refs/box/*:refs/heads/box/*'`"
         return Brought(found[0].top, notes=(*taking.notes, note))
 
 

@@ -7,6 +7,7 @@ still empty. Every box of a project holds its lock shared; whoever gets it alone
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -55,7 +56,7 @@ class Hold:
             raise RunError(
                 f"cannot protect names that do not exist yet in `{project}`: {problem.strerror}",
                 where=str(what),
-                hint=_mend(project),
+                hint=_mend(project, problem.errno),
             ) from None
 
     def release(self) -> None:
@@ -67,8 +68,10 @@ class Hold:
             os.close(self._kept.pop())
 
 
-def _mend(project: str) -> str:
+def _mend(project: str, problem: int | None = None) -> str:
     """What helps where nothing can be made in the project: who may not change its mode is not told to."""
+    if problem in (errno.ENOSPC, errno.EDQUOT):
+        return f"make room: `df -h {project}`"
     read_only = f"mount it read-only: `-m {project}:{project}`"
     try:
         held = os.stat(project).st_uid != os.geteuid() or os.statvfs(project).f_flag & os.ST_RDONLY

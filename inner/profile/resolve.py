@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from inner.request import Request
     from inner.settings import Settings
 
-MOST_NOTICES = 10
 _COMMAND = ("entrypoint.cmd", "entrypoint.args")
 
 
@@ -154,9 +153,7 @@ def remedy(origin: Origin) -> str:
 def _notices(refused: tuple[Refused, ...]) -> tuple[str, ...]:
     from inner.settings import untaken
 
-    told = tuple(untaken(item.key, item.origin) for item in refused[:MOST_NOTICES])
-    more = len(refused) - len(told)
-    return (*told, f"and {more} more keys are not taken") if more > 0 else told
+    return untaken((item.key, item.origin) for item in refused)
 
 
 def _unique(origins: tuple[Origin, ...]) -> tuple[Origin, ...]:

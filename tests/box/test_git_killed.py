@@ -56,7 +56,7 @@ def machine(tmp_path):
     return Machine(tmp_path / "home")
 
 
-def prepared(machine):
+def prepared(machine, inside=INSIDE):
     """A repository, and the copy of its git folder that a box has left: made here by git itself, in the place of the real one."""
     machine.project("lib")
     project = machine.project("proj", BEFORE)
@@ -79,7 +79,7 @@ def prepared(machine):
     os.rename(git, real)
     os.rename(into / "shadow", git)
     (git / "hooks").mkdir()
-    machine.sh(INSIDE, project, check=False)
+    machine.sh(inside, project, check=False)
     shutil.rmtree(git / "hooks")
     os.rename(git, into / "shadow")
     os.rename(real, git)
@@ -157,3 +157,13 @@ def test_what_does_not_fit_on_the_disk_stays_beside_the_runs_and_can_be_taken_fr
     assert kept.is_dir()
     line = done.stdout.partition("could not be taken over")[2].partition("`")[2].partition("`")[0]
     assert line == str(kept)
+
+
+def test_what_git_could_not_take_is_taken_with_the_command_that_the_warning_has(machine):
+    project, into = prepared(machine, "head -c 100000 /dev/urandom > big; git add big; git commit -qm big")
+    script = KILLED.format(root=str(ROOT), at=-9, into=str(into), run=RUN)
+    limited = f'ulimit -f 50; exec {sys.executable} -I -c "$0"'
+    done = subprocess.run(["bash", "-c", limited, script], env=machine.env, capture_output=True, text=True, timeout=120)
+    command = done.stdout.partition("when that is mended: `")[2].partition("`")[0]
+    subprocess.run(["sh", "-c", command], cwd=project, env=machine.env, check=True, timeout=60)
+    assert machine.git("log", "-1", "--format=%s", "box/000000", cwd=project) == "big"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -45,6 +46,7 @@ def test_a_state_folder_that_cannot_be_made_has_a_remedy_and_doctor_knows(tmp_pa
 def test_no_hint_tells_to_change_what_is_somebody_elses(tmp_path, monkeypatch):
     read_only = f"mount it read-only: `-m {tmp_path}:{tmp_path}`"
     assert _mend(str(tmp_path)) == f"`chmod u+w {tmp_path}`, or {read_only}"
+    assert _mend(str(tmp_path), errno.ENOSPC) == f"make room: `df -h {tmp_path}`"
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
     assert _mend(str(tmp_path)) == f"{read_only}, or work on a copy: `cp -r {tmp_path} ~/`"
 

@@ -79,6 +79,12 @@ def test_a_project_that_is_not_trusted_sets_nothing_but_lower_limits(machine: Ma
     assert bool(found.notices) is not key.startswith("default_limits.")
 
 
+def test_a_project_that_is_not_trusted_cannot_fill_the_screen(machine: Machine) -> None:
+    machine.inner_toml("[aliases]\n" + "".join(f'a{n} = "ps"\n' for n in range(300)))
+    notices = machine.settings().notices
+    assert (len(notices), notices[-1]) == (11, "and 290 more keys are not taken")
+
+
 @pytest.mark.parametrize(("name", "least", "more"), [("memory", '"512M"', '"513M"'), ("cpu", "1", "1.1"), ("pids", "512", "513")])
 def test_where_the_user_says_nothing_a_limit_is_lower_than_what_any_host_gives(
     machine: Machine, name: str, least: str, more: str

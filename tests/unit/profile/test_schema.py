@@ -103,7 +103,7 @@ INVALID = {
     "timeout-negative": (3, "`output.timeout_seconds` must not be negative", ""),
     "timeout-not-finite": (3, "`output.timeout_seconds` must be a finite number", ""),
     "too-deep": (2, "tables, lists or dotted keys are nested more than 16 deep", "no key of inner needs that"),
-    "two-faults": (2, "unknown key `foo` (and 1 more fault in this file)", TOP),
+    "two-faults": (2, "unknown key `foo` (and 1 more fault in this file: line 4)", TOP),
     "unknown-allow-key": (5, "`sandbox.allow`: `ssh-key` is nothing that can be allowed", "did you mean `ssh-keys`?"),
     "unknown-check-key": (5, "unknown key `verify.custom.checks[1].sevrity`", "did you mean `severity`?"),
     "unknown-home": (3, "`sandbox.home` cannot be `tmpfs`", "one of: isolated, host-ro"),
