@@ -1,8 +1,11 @@
-"""Where this machine's own distribution has its packages."""
+"""Where this machine's own distribution has its packages, and who makes a system of them."""
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
+from contextlib import contextmanager
+from pathlib import Path
 
 
 def archive() -> str:
@@ -18,3 +21,12 @@ def archive() -> str:
     ]
     assert found, "no apt source of this machine has its own release"
     return found[0]
+
+
+@contextmanager
+def alone(cache: Path, name: str):
+    """One process at a time makes `name` in a cache; whoever waited finds it there."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

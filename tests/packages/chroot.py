@@ -11,7 +11,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from debian_archive import archive
+from debian_archive import alone, archive
 
 # Packages of the system, and what can be installed there; autopkgtest where it is tried.
 HAVE = "python3,apparmor,ca-certificates"
@@ -103,10 +103,16 @@ def packed(suite: str, cache: Path, *more: str, arch: str = "") -> Path:
     script = MAKE.replace("PACKAGES", " ".join((REPOSITORY, *more)))
     name = "-".join((suite, *([arch] if arch else []), *more[:1]))
     file = cache / f"{name}-{hashlib.sha256(repr((HAVE, script)).encode()).hexdigest()[:16]}.tar"
-    if file.exists():
-        return file
-    cache.mkdir(parents=True, exist_ok=True)
-    draft = cache / f"new-{name}-{os.getpid()}.tar"
+    with alone(cache, name):
+        if not file.exists():
+            _make(suite, script, cache / f"new-{name}.tar", arch)
+            for old in cache.glob(f"{name}-{'[0-9a-f]' * 16}.tar"):
+                old.unlink()
+            (cache / f"new-{name}.tar").rename(file)
+    return file
+
+
+def _make(suite: str, script: str, draft: Path, arch: str) -> None:
     # sid's index says that it is old where a mirror stands still
     line = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={HAVE}", '--aptopt=Acquire::Languages "none"',
             '--aptopt=Acquire::Check-Valid-Until "false"', "--dpkgopt=path-exclude=/usr/share/locale/*",
@@ -116,10 +122,6 @@ def packed(suite: str, cache: Path, *more: str, arch: str = "") -> Path:
     if arch:  # root of a user namespace that knows the emulator
         script = 'mount -t binfmt_misc binfmt /proc/sys/fs/binfmt_misc; cat "$0" > /proc/sys/fs/binfmt_misc/register; exec "$@"'
         line = [*unshared("--pid", "--fork", "--kill-child", "--mount-proc"), "sh", "-c", script, EMULATED[arch], *line]
-    try:
-        done = subprocess.run(line, capture_output=True, text=True, check=False, env={**os.environ, "TMPDIR": "/tmp"})
-        assert done.returncode == 0, done.stderr[-4000:]
-        draft.rename(file)
-    finally:
-        draft.unlink(missing_ok=True)
-    return file
+    draft.unlink(missing_ok=True)
+    done = subprocess.run(line, capture_output=True, text=True, check=False, env={**os.environ, "TMPDIR": "/tmp"})
+    assert done.returncode == 0, done.stderr[-4000:]

@@ -126,10 +126,10 @@ def test_the_rpm_is_installed_used_and_removed(system, release):
     clean = system("trixie")
     bubblewrap(clean)
     rpm = [*unshared(), "rpm", "--root", clean.root, "--dbpath", "/var/lib/rpm"]
-    subprocess.run([*rpm, "--nodeps", "-i", release / f"inner-{__version__}-1.noarch.rpm"], check=True, timeout=60)
+    subprocess.run([*rpm, "--nodeps", "-i", release / f"inner-{__version__}-1.noarch.rpm"], check=True, timeout=300)
     used(clean)
     assert clean.out("ls", "-d", "/usr/share/man/man1/inner-run.1", "/etc/inner/profiles").count("\n") == 2
-    subprocess.run([*rpm, "-e", "inner"], check=True, timeout=60)
+    subprocess.run([*rpm, "-e", "inner"], check=True, timeout=300)
     assert clean.call("test", "-e", "/usr/bin/inner").returncode == 1
 
 
@@ -140,22 +140,22 @@ def test_makepkg_makes_a_package_that_pacman_installs(system, release, tmp_path)
         shutil.copy(release / name, tmp_path)
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PKGEXT": ".pkg.tar.gz", "SOURCE_DATE_EPOCH": "1750000000"}
     done = subprocess.run(
-        ["makepkg", "--nodeps", "--noconfirm"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120
+        ["makepkg", "--nodeps", "--noconfirm"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
     (tmp_path / "inner.pyz").write_bytes((tmp_path / "inner.pyz").read_bytes() + b"more")
     shutil.rmtree(tmp_path / "src")
-    assert subprocess.run(["makepkg", "--nodeps", "-f"], cwd=tmp_path, env=env, capture_output=True, timeout=120).returncode != 0
+    assert subprocess.run(["makepkg", "--nodeps", "-f"], cwd=tmp_path, env=env, capture_output=True, timeout=300).returncode != 0
     clean = system("trixie")
     bubblewrap(clean)
     (tmp_path / "pacman.conf").write_text("[options]\nArchitecture = auto\nSigLevel = Never\n")
     pacman = [*unshared(), "pacman", "--root", clean.root, "--config", tmp_path / "pacman.conf", "--noconfirm"]
     clean.out("mkdir", "-p", "/var/lib/pacman", "/var/log")
     file = next(tmp_path.glob("inner-*.pkg.tar.gz"))
-    done = subprocess.run([*pacman, "-U", "-dd", file], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*pacman, "-U", "-dd", file], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     used(clean)
-    subprocess.run([*pacman, "-R", "-dd", "inner"], check=True, capture_output=True, timeout=60)
+    subprocess.run([*pacman, "-R", "-dd", "inner"], check=True, capture_output=True, timeout=300)
     assert clean.call("test", "-e", "/usr/bin/inner").returncode == 1
 
 

@@ -37,7 +37,7 @@ def clean(tmp_path, pyz):
     def call(*words, start=(str(pyz),), **env):
         given = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "TERM": "dumb", **env}
         return subprocess.run(
-            [*start, *words], cwd=project, env=given, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL
+            [*start, *words], cwd=project, env=given, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
         )
 
     call.home, call.project, call.pyz = home, project, pyz
@@ -93,7 +93,7 @@ def test_a_plain_run_unpacks_nothing_once_its_configuration_is_known(clean):
     settled(clean)
     seen = subprocess.run(
         ["strace", "-f", "-e", "trace=%file", str(clean.pyz), "run", "--", "true"], cwd=clean.project, capture_output=True, text=True,
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(clean.home), "TERM": "dumb"}, timeout=120,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(clean.home), "TERM": "dumb"}, timeout=300,
     ).stderr  # fmt: skip
     touched = {match[1] for match in re.finditer(r'"([^"]*/site-packages/[^"]*)"', seen) if str(clean.home) in match[1]}
     assert "execve" in seen

@@ -91,7 +91,10 @@ def test_the_manual_has_a_page_for_every_command_and_no_fault(pages, pyz, tmp_pa
     assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"error: cannot write to `{tmp_path / 'file'}`: Not a directory")
 
 
-def test_the_completions_are_what_the_shells_read(pages):
+def test_the_completions_are_what_the_shells_read(pages, pyz, tmp_path):
+    for shell, name in (("bash", "inner.bash"), ("zsh", "_inner"), ("fish", "inner.fish")):
+        printed = run(pyz, "completion", shell, env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)})
+        assert printed == (pages / "completions" / name).read_text()
     run("bash", "-n", pages / "completions/inner.bash")
     run("zsh", "-n", pages / "completions/_inner")
     run("fish", "-n", pages / "completions/inner.fish")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
-from debian_archive import archive
+from debian_archive import alone, archive
 
 GUEST = Path(__file__).with_name("guest")
 PACKAGES = (
@@ -34,17 +33,14 @@ def image(suite: str, cache: Path) -> Image:
     for file in sorted(GUEST.iterdir()):
         recipe.update(file.read_bytes())
     folder = cache / f"{suite}-{recipe.hexdigest()[:16]}"
-    if not folder.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        for old in cache.glob(f"{suite}-*"):
-            shutil.rmtree(old)
-        work = cache / f"new-{suite}-{os.getpid()}"
-        work.mkdir()
-        try:
+    with alone(cache, suite):
+        if not folder.exists():
+            for old in (*cache.glob(f"{suite}-*"), *cache.glob(f"new-{suite}*")):
+                shutil.rmtree(old)
+            work = cache / f"new-{suite}"
+            work.mkdir()
             _build(suite, packages, work)
             work.rename(folder)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
     return Image(folder)
 
 

@@ -72,7 +72,8 @@ def test_what_joins_a_run_is_in_its_scope_and_the_scope_ends_with_it(machine):
     finally:
         stopped = machine.sh(f"inner stop {run}")
     assert (stopped.status, stopped.out) == (0, f"{run}\n")
-    assert machine.sh("sleep 1; systemctl --user list-units --plain --no-legend 'inner-*'").out == ""
+    units = "systemctl --user list-units --plain --no-legend 'inner-*'"
+    assert machine.sh(f'for _ in $(seq 300); do [ "$({units})" ] || exit 0; sleep 0.2; done; exit 1') == (0, "", "")
 
 
 @pytest.fixture
