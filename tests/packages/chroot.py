@@ -71,7 +71,7 @@ class Chroot:
     def close(self) -> None:
         subprocess.run([*unshared(), "rm", "-rf", "--one-file-system", self.root], check=True)
 
-    def call(self, *words: str, user: str = "root", cwd: str = "/", timeout: float = 300, **env: str):
+    def call(self, *words: str, user: str = "root", cwd: str = "/", timeout: float = 600, **env: str):
         """Run a program there."""
         home = "/root" if user == "root" else f"/home/{user}"
         given = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": home, "USER": user, "LOGNAME": user,
