@@ -49,7 +49,8 @@ def build() -> typer.Typer:
         name="inner",
         cls=GroupedCommands,
         help="Run an AI agent, or any program you do not trust, in a box.",
-        epilog="A first box: `inner run -- ls -A`. Help for a command: `inner COMMAND --help`.",
+        epilog="A first box: `inner run -- ls -A`. An agent: `inner claude`, or aider, codex, cursor, gemini, opencode. "
+        "Help for a command: `inner COMMAND --help`.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

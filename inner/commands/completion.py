@@ -7,7 +7,7 @@ from __future__ import annotations
 import typer
 
 from inner.errors import UsageError
-from inner.frozen import TYPE_CHECKING
+from inner.frozen import TYPE_CHECKING, replace
 from inner.guard import guard
 
 if TYPE_CHECKING:
@@ -40,8 +40,18 @@ def show(shell: str, application: Any) -> int:
     scripts = {"bash": bash, "zsh": zsh, "fish": fish}
     if shell not in scripts:
         raise UsageError(f"there is no script for `{shell}`", hint="bash, zsh or fish")
-    ui.out(scripts[shell](nodes(application)))
+    ui.out(scripts[shell](_with_agents(nodes(application))))
     return 0
+
+
+def _with_agents(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """And the words that start an agent: what follows one is the agent's, of which only files can be guessed."""
+    from inner.config.words import WORDS
+
+    root, *rest = nodes
+    agents = [replace(root, path=(*root.path, name), help=f"Start {name} in a box of the project here.", below=(), options=(),
+                      operands=("PATH",)) for name in WORDS]  # fmt: skip
+    return (replace(root, below=tuple(sorted((*root.below, *WORDS)))), *rest, *agents)
 
 
 def kind(word: str, path: Iterable[str]) -> str:
@@ -173,10 +183,10 @@ def fish(nodes: tuple[Node, ...]) -> str:
     lines = [
         "# fish completion for inner; `inner completion fish` prints it",
         "complete -c inner -f",
-        f"set -l inner_commands {' '.join(nodes[0].below)}",
+        f"set -g __inner_commands {' '.join(nodes[0].below)}",
     ]
     for node in nodes:
-        here = "not __fish_seen_subcommand_from $inner_commands"
+        here = "not __fish_seen_subcommand_from $__inner_commands"
         if len(node.path) > 1:
             here = f"__fish_seen_subcommand_from {node.path[1]}"
         if len(node.path) > 2:

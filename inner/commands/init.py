@@ -12,7 +12,10 @@ from inner.frozen import TYPE_CHECKING
 from inner.guard import guard
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
     from inner.host import Host
 
@@ -61,6 +64,7 @@ def add(app: typer.Typer) -> None:
 def main(name: str, agents: tuple[str, ...], network: str) -> int:
     """Ask what was not said when somebody is there, else take what is proposed; write; say what to type next."""
     from inner import ui
+    from inner.agents import BY_COMMAND
     from inner.commands.dry_run import short
     from inner.commands.profile_write import check, free
     from inner.config.write import replace
@@ -73,19 +77,23 @@ def main(name: str, agents: tuple[str, ...], network: str) -> int:
     path = free(name, shelf)
     there = os.isatty(0) and os.isatty(2)
     found = installed(host)
-    if not agents:
-        said = _ask(f"Which agents? Installed: {', '.join(found) or 'none'}", " ".join(found) or "none") if there else ""
-        agents = tuple(said.replace(",", " ").split()) if said else found
-    agents = chosen(agents)
-    if not network:
-        proposed = "allowlist" if agents else "off"
-        network = (_ask("Which network: off, allowlist or full?", proposed) if there else "") or proposed
-    if network not in NETWORKS:
-        raise UsageError(f"`{ui.safe(network)}` is no network", hint=f"one of: {', '.join(NETWORKS)}")
+    if not agents and there:
+        question = f"Which agents: {', '.join(dict.fromkeys(BY_COMMAND.values()))} or none?"
+        agents = _ask(question, " ".join(found) or "none", lambda said: chosen(said.replace(",", " ").split()))
+    else:
+        agents = chosen(agents or found)
+    proposed = "allowlist" if agents else "off"
+    if not network and there:
+        network = _ask("Which network: off, allowlist or full?", proposed, _network)
+    else:
+        network = _network(network or proposed)
     content = text(name, agents, network).encode()
     check(content, path)
     replace(path, content, expected=None)
     ui.note(f"made: `{short(path, host)}`; `inner run -p {name}` uses it, `inner profile edit {name}` opens it")
+    for one in agents:
+        if one not in found:
+            ui.note(f"`{one}` is not installed here yet")
     ui.note("`inner doctor` examines this machine")
     return 0
 
@@ -125,9 +133,21 @@ def text(name: str, agents: Sequence[str], network: str) -> str:
     return TEXT.format(name=name, description=f"My own box for {about}", base=base, agents=more, network=network)
 
 
-def _ask(question: str, proposed: str) -> str:
-    """One line from the terminal; the proposal when it is empty."""
+def _network(mode: str) -> str:
     from inner import ui
 
-    ui.prompt(f"{question} [{proposed}] ")
-    return sys.stdin.readline().strip() or proposed
+    if mode not in NETWORKS:
+        raise UsageError(f"`{ui.safe(mode)}` is no network", hint=f"one of: {', '.join(NETWORKS)}")
+    return mode
+
+
+def _ask(question: str, proposed: str, taken: Callable[[str], T]) -> T:
+    """What `taken` makes of a line from the terminal, or of the proposal when it is empty; asked again while that is a UsageError."""
+    from inner import ui
+
+    while True:
+        ui.prompt(f"{question} [{proposed}] ")
+        try:
+            return taken(sys.stdin.readline().strip() or proposed)
+        except UsageError as problem:
+            ui.error(problem)

@@ -84,11 +84,20 @@ def test_two_questions_at_most_and_enter_takes_what_is_proposed(place):
     program(place.bin / "codex")
     status, seen = place.typed("init", answers=["", "off"])
     assert status == 0, seen
-    assert "Which agents? Installed: codex [codex] " in seen
+    assert "Which agents: claude, aider, gemini, codex, opencode, cursor or none? [codex] " in seen
     assert "Which network: off, allowlist or full? [allowlist] " in seen
     assert seen.count("? ") == 2 or seen.count("] ") == 2
     made = read(place.profiles / "my.toml")
     assert (made["extends"], made["sandbox"]["network_mode"]) == ("codex-interactive", "off")
+
+
+def test_a_slip_is_asked_about_again_and_what_is_not_installed_is_said(place):
+    status, seen = place.typed("init", answers=["cluade", "claude", "on", "off"])
+    assert status == 0, seen
+    assert "error: there is no agent called `cluade`" in seen
+    assert "error: `on` is no network" in seen
+    assert "inner: `claude` is not installed here yet" in seen
+    assert read(place.profiles / "my.toml")["extends"] == "claude-interactive"
 
 
 def test_nothing_is_ever_overwritten(place):
@@ -227,6 +236,9 @@ def test_a_real_shell_completes_commands_options_profiles_and_runs(place, shell)
     run = next((place.home / ".local/state/inner/runs").iterdir()).name
     assert {"run", "doctor", "profile"} <= completed(place, shell, "inner ")
     assert completed(place, shell, "inner doc") == {"doctor"}
+    assert completed(place, shell, "inner clau") == {"claude"}
+    for line in ("inner claude ", "inner verify "):
+        assert not {"run", "doctor"} & completed(place, shell, line), line
     assert {"show", "explain", "validate"} <= completed(place, shell, "inner profile ")
     assert {"--profile", "--publish"} <= completed(place, shell, "inner run --p")
     for line in ("inner run -p ", "inner verify --profile ", "inner profile show "):
