@@ -116,6 +116,18 @@ def test_a_pager_at_the_end_of_a_pipe_has_its_keys(screen):
     screen.wait("status-0")
 
 
+def test_a_command_of_ones_own_ends_without_a_word_and_an_agents_box_names_its_record(screen):
+    agent = screen.project.parent / "home/.local/bin/claude"
+    agent.parent.mkdir(parents=True)
+    agent.write_text("#!/bin/sh\necho agent-$((1 + 1))\n")
+    agent.chmod(0o755)
+    screen.box("sh", "-c", "echo own-$((1 + 1))", prompt="")
+    assert "inner: run" not in screen.last("host$ ").partition("own-2")[2]
+    (screen.project / "start").write_text(f"PATH=~/.local/bin:$PATH exec {shlex.join([*INNER, 'claude'])}\n")
+    screen.line("clear; sh start")
+    assert "agent-2" in screen.wait("has ended: `inner log show` tells what it did")
+
+
 def test_an_interrupt_ends_the_command_and_not_the_box(screen):
     screen.box()
     screen.line("clear; (echo begun-$((1 + 1)); exec sleep 100); echo status-$?")
