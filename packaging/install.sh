@@ -75,6 +75,7 @@ fi
 
 mkdir -p "$place" "$bin"
 if ! "$place/venv/bin/python" -c 'import pip' 2>/dev/null; then
+    say "install: making a Python for inner in $place; this takes a while, once"
     rm -rf "$place/venv"
     if ! "$python" -m venv "$place/venv" >/dev/null 2>&1; then # Debian keeps ensurepip in a package of its own
         rm -rf "$place/venv"

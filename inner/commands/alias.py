@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 
-from inner.errors import ConfigError
+from inner.errors import ConfigError, UsageError
 from inner.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ def expanded(argv: list[str], *, known: Collection[str]) -> list[str]:
     settings = load(RealHost(os.environ))
     text = settings.aliases.get(argv[0])
     if text is None:
+        for said in settings.notices:
+            if said.startswith(f"`aliases.{argv[0]}` "):
+                raise UsageError(said)
         return argv
     where = str(settings.origin(f"aliases.{argv[0]}"))
     try:

@@ -212,8 +212,9 @@ def test_an_alias_knows_the_workspaces(machine: Machine) -> None:
 
 def test_a_project_that_is_not_trusted_has_no_aliases(machine: Machine) -> None:
     machine.inner_toml('[aliases]\nbuild = "config get keep_runs"\nclaude = "config get keep_runs"\n')
-    assert machine.inner("build").status == 2
-    assert machine.inner("build").err.startswith("error: `build` is no command of `inner`")
+    said = "`aliases.build` is not taken: PROJECT/.inner.toml:2 is not trusted (read it, then `inner trust`)"
+    assert machine.inner("build") == Done(2, "", f"error: {said}\n")
+    assert machine.inner("biuld").err.startswith("error: `biuld` is no command of `inner`")
     assert machine.inner("claude").out != "100\n"
     machine.inner("trust", "--yes")
     assert machine.inner("build") == Done(0, "100\n", "")

@@ -71,6 +71,7 @@ def test_the_first_command_needs_nothing_but_python(clean, suite, user):
     assert made.out("sh", "-c", "ls /usr/lib/python3*/EXTERNALLY-MANAGED")  # PEP 668: not into the system's Python
     done = made.call("sh", "-c", FIRST, user=user, cwd="/tmp/tree", **PIP)
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "hello from the box"), done.stdout + done.stderr
+    assert "this takes a while, once\n" in done.stderr
     assert f"inner {__version__} is in {home}/.local/bin" in done.stderr
     if user == "one":
         assert not {path for path in made.files() - before if not path.startswith(home)}

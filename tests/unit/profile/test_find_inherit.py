@@ -69,6 +69,7 @@ def test_the_closest_name_is_offered(machine: Machine) -> None:
     assert refused(machine, "claude-interactiv") == (
         "profile `claude-interactiv` does not exist", "", "did you mean `claude-interactive`? `inner profile list` shows all profiles",
     )  # fmt: skip
+    assert refused(machine, "claude")[2] == "did you mean `claude-interactive`? `inner profile list` shows all profiles"
     machine.put(machine.home / ".config/inner/config.toml", 'default_profile = "shel"\n')
     assert refused(machine)[:2] == ("profile `shel` does not exist", "/home/.config/inner/config.toml:1")
 
