@@ -115,7 +115,9 @@ class Shelf:
         if found:
             return found[0]
         known = dict.fromkeys(place.name for place in self.places() if above is None or place.name != above.name)
-        longer = min((one for one in known if one.startswith(f"{name}-")), key=lambda one: not one.endswith("-interactive"), default="")
+        longer = min(
+            (one for one in known if one.startswith(f"{name}-")), key=lambda one: not one.endswith("-interactive"), default=""
+        )
         close = f"did you mean `{longer}`?" if longer else did_you_mean(name, known)
         hint = f"{close} `inner profile list` shows all profiles".strip()
         raise ConfigError(message or f"profile `{name}` does not exist", where=where, hint=hint)
