@@ -311,7 +311,8 @@ def _profile_mounts(box: Box) -> None:
             )
         key = box.secrets.key_of(real)
         if key is not None and key not in box.sandbox.allow:
-            hint = f'`allow = ["{key}"]` under `[sandbox]` grants it, read-only' if key else "no profile can show it"
+            grant = f"`--allow {key}`" if origin.source == "flag" else f'`allow = ["{key}"]` under `[sandbox]`'
+            hint = f"{grant} grants it, read-only, without a mount" if key else "no profile can show it"
             raise ConfigError(f"`{src}` is hidden from every box", where=str(origin), hint=hint)
         if spec.mode in ("rw", "safe-rw") and spec.mode == "rw":
             refuse_writable(box.host, real, box.secrets, str(origin), hint="mount it read-only, or a folder below it")

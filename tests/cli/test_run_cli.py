@@ -191,7 +191,7 @@ def test_mounts_that_cannot_be(here):
         ("/etc:/x:rw", f"`/etc` {believed}", line, below),
         ("/usr/share:/x:rw", f"`/usr/share` {believed}", line, below),
         ("/usr:/", "nothing can be mounted over the root of the box", line, "`root = \"host-ro\"` shows the host's root"),
-        ("~/.ssh:/x", f"`{home}/.ssh` is hidden from every box", line, '`allow = ["ssh-keys"]` under `[sandbox]` grants it, read-only'),
+        ("~/.ssh:/x", f"`{home}/.ssh` is hidden from every box", line, "`--allow ssh-keys` grants it, read-only, without a mount"),
         (".:/proc/x", "`/proc/x` cannot be mounted: `/proc` has no such entry in every box", line, ""),
         (".:/usr/x", "`/usr/x` cannot be mounted: it does not exist, and `/usr` is read-only", line, "make it first: `mkdir -p /usr/x`, or choose another place for it"),
     ):  # fmt: skip
