@@ -2,7 +2,7 @@
 
 `Stage.box` makes an attempt under `inner run`, `Stage.open` where nothing stops it. A script finds in its environment: H (the home), P (the
 project), M (a folder of the host's that shows what ran there), R (the folder with sockets), what `victim` tells, FD (a folder
-that was left open), and in the open the secrets as well.
+that was left open), LONG (seconds after which a run is held up), and in the open the secrets as well.
 """
 
 from __future__ import annotations
@@ -11,16 +11,20 @@ import json
 import os
 import re
 import secrets
+import select
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from attempt import PY, SH, Attempt
+from outer import ASKS, TOLD
 from program import INNER, ROOT
 
 HERE = Path(__file__).parent
@@ -29,6 +33,7 @@ QUESTION = re.compile(
     rb"\x1b\[(?:6n|c|x|21t|>q|\?4m|\?2S|[0-9;]*\*y|1\$w|#R)|\x1b\]4;[^\x07]*\?[^\x07]*\x07|\x05"
 )  # what xterm answers
 TOKEN = secrets.token_hex(12)
+CACHE = ".cache/inner"
 PROFILE = 'schema_version = "1"\nname = "tried"\nextends = "shell"\n'
 SECRET = {
     "AWS_SECRET_ACCESS_KEY": TOKEN, "GITHUB_TOKEN": TOKEN, "ANTHROPIC_API_KEY": TOKEN, "DATABASE_URL": f"postgres://u:{TOKEN}@h.test/d",
@@ -75,9 +80,11 @@ class Result(NamedTuple):
 class Stage:
     """One attempt's: made from a template, thrown away."""
 
-    def __init__(self, place: Path, template: Path, victim: dict[str, Any], sockets: Path) -> None:
-        self.place, self.home = place, place / "home"
+    def __init__(self, place: Path, template: Path, victim: dict[str, Any], sockets: Path, kept: Path | None = None) -> None:
+        self.place, self.home, self.group = place, place / "home", 0
         shutil.copytree(template, self.home, symlinks=True)
+        if kept is not None:
+            shutil.copytree(kept, self.home / CACHE)
         self.project, self.marks, self.sockets = self.home / "work/proj", place / "marks", sockets
         self.marks.mkdir()
         for scratch in ("/tmp", "/var/tmp", "/dev/shm"):  # a secret in each; the folder is ours
@@ -109,8 +116,13 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         for fd in (self.left_open, self.master, self.side):
             os.close(fd)
-        subprocess.run(["chmod", "-R", "u+rwX", str(self.place)], check=False, capture_output=True)
-        shutil.rmtree(self.place, ignore_errors=True)
+        if self.group:
+            with suppress(ProcessLookupError):
+                os.killpg(self.group, signal.SIGKILL)
+        gone = self.place.with_name(f"gone-{secrets.token_hex(4)}")  # whoever is left finds nobody else's home at this path
+        self.place.rename(gone)
+        subprocess.run(["chmod", "-R", "u+rwX", str(gone)], check=False, capture_output=True)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def shell(self, script: str, check: bool = True) -> str:
         """On the host, as the user, in the project."""
@@ -130,7 +142,9 @@ class Stage:
     def inner(self, attempt: Attempt, extra: str = "", told: bool = True) -> list[str]:
         """The words that start a box, up to the command."""
         profile = self.place / "tried.toml"
-        profile.write_text(PROFILE + (extra or attempt.profile))
+        text = PROFILE + (extra or attempt.profile)
+        if not profile.exists() or profile.read_text() != text:
+            profile.write_text(text)
         words = [*INNER, "run", "-p", str(profile)]
         words += [] if attempt.terminal else ["--no-interactive"]
         for name, value in self.told.items() if told else ():
@@ -138,6 +152,7 @@ class Stage:
         return [*words, *attempt.words]
 
     def box(self, attempt: Attempt) -> Result:
+        self.told["LONG"] = "20"  # nothing is, on any machine
         self.prepare(attempt)
         if attempt.wrapper:
             return self._wrapped(attempt, [*self.inner(attempt, told=False), "--entrypoint", "/usr/bin/env", "--"], INNER, OURS)
@@ -145,6 +160,7 @@ class Stage:
         return self.judge(attempt, [*self.inner(attempt), "--entrypoint", program, "--", *rest], {**self.env, **SECRET})
 
     def open(self, attempt: Attempt) -> Result:
+        self.told["LONG"] = "3"
         self.prepare(attempt)
         if attempt.wrapper and attempt.open == "host":
             return self._wrapped(attempt, [sys.executable, str(HERE / "hasty.py")], ["/bin/true"], HASTY)
@@ -168,7 +184,7 @@ class Stage:
 
     def _wrapped(self, attempt: Attempt, inner: Sequence[str], tool: Sequence[str], mounted: str) -> Result:
         """The script runs on the host: INNER is a program that runs a command in a box, TOOL is `inner`, MOUNTED FOLDER COMMAND shows a folder."""
-        (self.place / "bin").mkdir()
+        (self.place / "bin").mkdir(exist_ok=True)
         env = {**self.env, **SECRET, "TRUST": "", **self.told}
         for name, line in (
             ("INNER", f'exec {shlex.join(inner)} "$@"'),
@@ -191,6 +207,7 @@ class Stage:
                 child = subprocess.Popen(
                     line, cwd=self.project, env=env, stdin=source, stdout=sink, stderr=subprocess.STDOUT, pass_fds=(self.left_open,), start_new_session=True
                 )  # fmt: skip
+                self.group = child.pid
                 try:
                     child.wait(attempt.seconds)
                 except subprocess.TimeoutExpired:
@@ -211,6 +228,7 @@ class Stage:
         child = subprocess.Popen(
             [sys.executable, "-I", str(HERE / "outer.py"), str(report), *line], stdin=self.side, stdout=self.side, stderr=self.side, cwd=self.project, env=env, start_new_session=True,
         )  # fmt: skip
+        self.group = child.pid
         seen = _read(self.master, child, attempt.seconds)
         found = (
             json.loads(report.read_text()) if report.exists() else {"status": -1, "pending": "", "changed": True, "front": False}
@@ -225,23 +243,25 @@ class Stage:
 
 
 def _read(master: int, child: subprocess.Popen[bytes], seconds: float) -> str:
-    import select
-    import time
-
-    out, replied, end = b"", 0, time.monotonic() + seconds
+    out, replied, told, end = b"", 0, False, time.monotonic() + seconds
+    ended = os.pidfd_open(child.pid)
     while time.monotonic() < end:
-        if select.select([master], [], [], 0.2)[0]:
-            try:
-                data = os.read(master, 65536)
-            except OSError:
-                break
-            out += data
-            asked = len(QUESTION.findall(out))
-            if asked > replied:  # as a terminal answers
-                os.write(master, b"\x1b[1;1R" * (asked - replied))
-                replied = asked
-        elif child.poll() is not None:
+        ready, _, _ = select.select([master, ended], [], [], max(0, end - time.monotonic()))
+        if master not in ready and (told or not select.select([master], [], [], 0.2)[0]):
             break
+        try:
+            data = os.read(master, 65536)
+        except OSError:
+            break
+        out += data
+        asked = len(QUESTION.findall(out))
+        if asked > replied:  # as a terminal answers
+            os.write(master, b"\x1b[1;1R" * (asked - replied))
+            replied = asked
+        if ASKS in out:  # all that was written before has been seen, and answered
+            out, told = out.replace(ASKS, b""), True
+            os.write(master, TOLD)
+    os.close(ended)
     child.kill()
     child.wait()
     return out.decode("latin-1")
@@ -284,6 +304,26 @@ def template(place: Path) -> Path:
     )
     subprocess.run(["bash", "-ec", script], cwd=project, env={"HOME": str(home), "PATH": "/usr/bin:/bin"}, check=True)
     return home
+
+
+# One of each way in which attempts start a box, as far as what inner keeps of it goes.
+USUAL = (
+    Attempt("usual", "a shell", "true"),
+    Attempt("usual", "Python", "#py"),
+    Attempt("usual", "a shell on a terminal", "true", terminal=True),
+    Attempt("usual", "Python on a terminal", "#py", terminal=True),
+    Attempt("usual", "a wrapper", "$INNER true", wrapper=True),
+)
+
+
+def lived(place: Path, made: Stage) -> Path:
+    """What inner keeps of its first starts in this home, once the files that they read are old enough."""
+    cache, end = made.home / CACHE, time.monotonic() + 60
+    for number, attempt in enumerate(USUAL, 1):
+        while len(list(cache.glob("profiles/*"))) < number:
+            assert time.monotonic() < end, made.box(attempt).text
+            made.box(attempt)
+    return shutil.copytree(cache, place / "kept")
 
 
 def victim(folder: Path) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:

@@ -45,8 +45,8 @@ HERE = [
 
 
 @pytest.mark.parametrize("attempt", ALL, ids=lambda attempt: attempt.id)
-def test_in_a_box_it_is_stopped(stage, attempt):
-    result = stage.box(attempt)
+def test_in_a_box_it_is_stopped(lived_in, attempt):
+    result = lived_in.box(attempt)
     assert not result.got, result.text
     assert result.begun or not attempt.begins, f"it was not made:\n{result.text}"
 

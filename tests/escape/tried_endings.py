@@ -10,10 +10,10 @@ from attempt import table
 GROUP = "endings"
 NAME = "inner-escape-left-$T"
 MINE = '"[i]nner-escape-left-$T"'  # whose command line has it, and not the one that looks
-LEFT = f"sleep 0.5; pgrep -f {MINE} >/dev/null && got it is left; pkill -KILL -f {MINE}; true"
+LEFT = f"for i in $(seq $LONG); do pgrep -f {MINE} >/dev/null || break; sleep 0.1; done; pgrep -f {MINE} >/dev/null && got it is left; pkill -KILL -f {MINE}; true"
 IGNORE = "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 3, 15)]; "
 FAR = "import os, time; [os.close(n) for n in (0, 1, 2)]; os.fork() and os._exit(0); os.setsid(); os.fork() and os._exit(0); "
-LATE = f"s=$SECONDS; timeout -k 1 15 $INNER python3 -c '%s' {NAME}; [ $((SECONDS - s)) -gt 12 ] && got it went on"
+LATE = f"s=$SECONDS; timeout -k 1 $((LONG + 3)) $INNER python3 -c '%s' {NAME}; [ $((SECONDS - s)) -gt $LONG ] && got it went on"
 
 
 def _room(path: str, size: int) -> bool:
@@ -34,12 +34,12 @@ ATTEMPTS = table(
         "a daemon that stays": tried(f"$INNER python3 -c '{FAR}time.sleep(30)' {NAME}"),
         "a daemon that ignores everything": tried(f"$INNER python3 -c '{FAR}{IGNORE}time.sleep(30)' {NAME}"),
         "a daemon that is stopped": tried(f"$INNER python3 -c '{FAR}import signal; os.kill(os.getpid(), signal.SIGSTOP); time.sleep(30)' {NAME}"),
-        "a daemon that holds the output": tried(f"s=$SECONDS; $INNER python3 -c 'import os, time; os.fork() and os._exit(0); os.setsid(); time.sleep(13)' {NAME} | cat; [ $((SECONDS - s)) -gt 10 ] && got it was waited for"),
+        "a daemon that holds the output": tried(f"s=$SECONDS; $INNER python3 -c 'import os, time; os.fork() and os._exit(0); os.setsid(); time.sleep('$((LONG + 3))')' {NAME} | cat; [ $((SECONDS - s)) -gt $LONG ] && got it was waited for"),
         "a daemon in a group of its own, many times": tried(f"$INNER python3 -c 'import os, time\nfor _ in range(40):\n    if os.fork() == 0:\n        os.setsid(); [os.close(n) for n in (0, 1, 2)]; time.sleep(30)' {NAME}"),
-        "stop whoever started it": tried(f"setsid $INNER python3 -c 'import os, signal, time; os.fork() or os.kill(0, signal.SIGSTOP); time.sleep(20)' {NAME} & p=$!; for i in $(seq 120); do kill -0 $p 2>/dev/null || break; sleep 0.1; done; kill -0 $p 2>/dev/null && got it is held up; kill -9 $p 2>/dev/null; true", words=("--timeout", "2")),
+        "stop whoever started it": tried(f"setsid $INNER python3 -c 'import os, signal, time; os.fork() or os.kill(0, signal.SIGSTOP); time.sleep(40)' {NAME} & p=$!; for i in $(seq $((LONG * 10))); do kill -0 $p 2>/dev/null || break; sleep 0.1; done; kill -0 $p 2>/dev/null && got it is held up; kill -9 $p 2>/dev/null; true", words=("--timeout", "2")),
         "end whoever started it": tried("setsid -w bash -c '$INNER python3 -c \"import os, signal; os.kill(0, signal.SIGTERM)\"; touch $M/alive'; [ -e $M/alive ] || got it ended"),
-        "outlive whoever started it": tried(f"$INNER sh -c 'sleep 30' {NAME} & p=$!; for i in $(seq 50); do pgrep -f {MINE} >/dev/null && break; sleep 0.1; done; sleep 0.5; kill -9 $p; sleep 1"),
-        "outlive a terminal that is gone": tried(f"$PY -c 'import os, time, sys, subprocess\nm, s = os.openpty()\np = subprocess.Popen(sys.argv[1:], stdin=s, stdout=s, stderr=s, start_new_session=True); time.sleep(2); os.close(s); os.close(m); p.terminate(); time.sleep(3)' $INNER python3 -c '{FAR}{IGNORE}time.sleep(30)' {NAME}; sleep 1"),
+        "outlive whoever started it": tried(f"$INNER sh -c 'touch up; sleep 30' {NAME} & p=$!; for i in $(seq 200); do [ -e up ] && break; sleep 0.1; done; kill -9 $p"),
+        "outlive a terminal that is gone": tried(f"$PY -c 'import os, time, sys, subprocess\nm, s = os.openpty()\np = subprocess.Popen(sys.argv[1:], stdin=s, stdout=s, stderr=s, start_new_session=True)\nwhile not os.path.exists(\"up\") and p.poll() is None: time.sleep(0.02)\nos.close(s); os.close(m); p.terminate(); p.wait(10)' $INNER python3 -c '{FAR}{IGNORE}open(\"up\", \"w\"); time.sleep(30)' {NAME}"),
         "fill scratch space": tried("$INNER sh -c 'for d in /tmp /var/tmp \"$HOME\"; do fallocate -l 3G $d/fill-$0; stat -c %s $d/fill-$0; rm -f $d/fill-$0; done' $T 2>/dev/null | grep -qx 3221225472 && got it", after="true", needs=lambda: _room("/tmp", 4 << 30)),
         "fill shared memory": tried("$INNER sh -c 'for d in /dev /dev/shm /run /var /etc / /usr; do fallocate -l 1100M $d/fill-$0; stat -c %s $d/fill-$0; rm -f $d/fill-$0; done' $T 2>/dev/null | grep -qx 1153433600 && got it", after="true", needs=lambda: _room("/dev/shm", 2 << 30)),
         "more memory than was given": tried("$INNER python3 -c 'b = []\nfor _ in range(24): b.append(bytearray(64 << 20))\nprint(\"much\")' 2>/dev/null | grep -qx much && got it", after="true", words=("--limit-memory", "1G")),

@@ -46,7 +46,7 @@ ATTEMPTS += table(
     GROUP,
     {
         "read a token that git's configuration holds": 'git config --show-origin -l; cat "$H/.gitconfig" ~/.gitconfig ~/.config/git/config',
-        "search the whole tree": "for d in /home /tmp /etc /opt /root /run /srv /mnt /media /var \"$H\"; do timeout 2 grep -rIs 'secret = [0-9a-f]*$' $d; done",
+        "search the whole tree": "for d in \"$H\" /home /tmp /etc /opt /root /run /srv /mnt /media /var; do timeout 2 grep -rIs 'secret = [0-9a-f]*$' $d && break; done",
         "climb out of the project": "cat ../../.netrc ../other/notes ../../../home/.netrc",
         "list the home": 'ls -A "$H" | grep -qx .password-store && got names',
         "list other projects": 'ls -A .. | grep -qx other && got names',
@@ -68,7 +68,7 @@ ATTEMPTS += table(
         "read the ssh client's and server's settings": ("ls /etc/ssh/* && got settings", {"needs": lambda: _there("/etc/ssh")}),
         "learn the names of users": "cut -d: -f1 /etc/passwd | grep -qx www-data && got names; getent passwd games && got games",
         "learn the names of groups": "cut -d: -f1 /etc/group | grep -qx adm && got names",
-        "learn who owns files": "#py\nimport glob, pwd\nowners = set()\nfor path in ('/', '/home', '/tmp', os.path.dirname(E['H']), E['H']):\n    for name in os.listdir(path) if os.path.isdir(path) else ():\n        owners.add(os.lstat(path + '/' + name).st_uid)\nif owners - {os.getuid(), 65534, 0} or 0 in owners and os.getuid(): got(owners) if len(os.listdir('/home')) and '/tmp' and any(os.path.exists(p) for p in ('/var/lib', '/root')) else print(owners)",
+        "learn who owns files": "#py\nimport glob, pwd\nowners = set()\nfor path in ('/', '/home', '/tmp', os.path.dirname(E['H']), E['H']):\n    for name in os.listdir(path) if os.path.isdir(path) else ():\n        try: owners.add(os.lstat(path + '/' + name).st_uid)\n        except OSError: pass\nif owners - {os.getuid(), 65534, 0} or 0 in owners and os.getuid(): got(owners) if len(os.listdir('/home')) and '/tmp' and any(os.path.exists(p) for p in ('/var/lib', '/root')) else print(owners)",
         "read devices of disks": ("ls /dev/sd* /dev/vd* /dev/nvme* /dev/mem /dev/kmsg /dev/tty0 /dev/loop-control /dev/fuse && got devices; ls /dev | grep -qE '^(kmsg|mem|fuse|loop-control|vd.|kvm|tty0)$' && got devices", {"needs": lambda: _there("/dev/kmsg") or _there("/dev/fuse") or _there("/dev/mem")}),
         "learn the resolver of the machine": ("cat /etc/resolv.conf | grep -q . && got resolver", {"needs": lambda: _there("/etc/resolv.conf")}),
         "read a file with a hole in a pattern": 'cd "$H" && for d in .c* .l*; do cat "$d"/*/* 2>/dev/null; done',

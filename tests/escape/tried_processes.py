@@ -14,11 +14,11 @@ ATTEMPTS = table(
     GROUP,
     {
         "see it": '[ -e /proc/$PID ] && grep -aq victim.py /proc/$PID/cmdline && got it',
-        "count all": '[ "$(ls /proc | grep -cx "[0-9]*")" -gt 12 ] && got many',
+        "count all": '[ "$(ls /proc | grep -cx "[0-9]*")" -gt 8 ] && got many',
         "see it with a tool": 'ps -eo args 2>/dev/null | grep -v grep | grep -q "[v]ictim.py" && got it; pgrep -f "[v]ictim.py" && got it',
         "read its environment": "cat /proc/$PID/environ",
         "read every environment": "cat /proc/[0-9]*/environ",
-        "read every command line": "#py\nimport glob\nfor path in glob.glob('/proc/[0-9]*/cmdline'):\n    text = open(path).read()\n    if 'victim' + '.py' in text or '--ro' + '-bind' in text: got(path)",
+        "read every command line": "#py\nimport glob\nfor path in glob.glob('/proc/[0-9]*/cmdline'):\n    try: text = open(path).read()\n    except OSError: continue\n    if 'victim' + '.py' in text or '--ro' + '-bind' in text: got(path)",
         "read the mounts on the command line of process 1": ("tr '\\0' ' ' < /proc/1/cmdline | grep -q -- '--ro[-]bind' && got mounts; true", {"open": "flags"}),
         "read the environment of process 1": ("cat /proc/1/environ", {"open": "flags"}),
         "read the memory of process 1": ("#py\nfor line in open('/proc/1/maps'):\n    a, r, *rest = line.split(' ')\n    if r[0] == 'r' and ('stack' in line or 'heap' in line):\n        s, e = (int(x, 16) for x in a.split('-'))\n        try:\n            d = os.open('/proc/1/mem', os.O_RDONLY); sys.stdout.write(os.pread(d, e - s, s).decode('latin-1'))\n        except OSError as x: print(x)", {"open": "flags"}),
