@@ -2,7 +2,7 @@
 
 A terminal obeys strings that set the clipboard, the title or the working directory, fetch files, define keys or speak to the
 terminal around a multiplexer. They are dropped; text, colours, cursor movement, hyperlinks, colour queries and the questions
-that editors ask pass. Nothing here knows a descriptor. What passes and why: docs/explanation/terminal.
+that editors ask pass. Nothing here knows a descriptor. What has to be put back afterwards: `termleft`.
 
 Grammar: ECMA-48 5.4 to 5.6, xterm's ctlseqs.ms. An introducer is ESC and a letter, or the C1 control in its UTF-8 form
 (U+009D); a raw 0x9d may be the last byte of a quotation mark, so raw bytes are judged by strict UTF-8 (RFC 3629).
@@ -10,11 +10,17 @@ Grammar: ECMA-48 5.4 to 5.6, xterm's ctlseqs.ms. An introducer is ESC and a lett
 
 from __future__ import annotations
 
+from inner.launch.termleft import TYPES, Left
+
 ESC = 0x1B
+BETWEEN = bytes(range(0x20, 0x30))  # intermediate bytes
+MODAL = frozenset((b"h", b"l", b"?h", b"?l", b"?r", b"?s"))
 STRINGS = b"]P_^Xk"  # OSC DCS APC PM SOS, and the title of screen(1)
 C1_STRINGS = {0x9D: "]", 0x90: "P", 0x9F: "_", 0x9E: "^", 0x98: "X"}
 
-ODD = (5, 14, 15)  # ENQ makes some terminals type their name; SO and SI are to be undone
+# ENQ makes some terminals type their name; SO and SI are to be undone; CAN and SUB mean nothing in text, but terminals that watch for a
+# transfer of files (ZMODEM) begin one at them
+ODD = (5, 14, 15, 24, 26)
 
 LIMIT_OSC = 4096  # a hyperlink is at most 2083 bytes plus its id (the convention of VTE and iTerm2)
 LIMIT_CLIPBOARD = 256 << 10
@@ -31,16 +37,26 @@ OSC_CLIPBOARD = frozenset((52,))
 # Not `|` (programmable keys), `tmux;` (speaks past the filter to the outer terminal), q (pictures), $t, !z.
 DCS_PASSES = (b"$q", b"+q", b"=1s", b"=2s")
 
-DEFAULT_ON = frozenset((7, 25, 8452, 1034))  # private modes that are set in a terminal at rest
-# modes in which a terminal types by itself: mouse, focus, paste, colour scheme, size, every key as Windows has it
-TYPES = frozenset((9, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1015, 1016, 2004, 2031, 2048, 5522, 9001))
-SCREENS = frozenset((47, 1047, 1049))
-# Modes of ECMA-48 7.2 and what puts them back: inserting, no local echo, newline. 2 locks the keyboard, and does not pass.
-ANSI_MODES = {4: (False, b"\x1b[4l"), 12: (True, b"\x1b[12h"), 20: (False, b"\x1b[20l")}
-# With intermediate bytes only what editors use passes: shape of the cursor, soft reset, the question for a mode, rectangles, the stack
-# of styles. Among the others are many more questions (checksums, locator, extent, palette).
-INTERMEDIATE = frozenset((b" q", b"!p", b"$p", b"$r", b"$t", b"$v", b"$x", b"$z", b"${", b"*x", b"#{", b"#}", b"#p", b"#q"))
-ASK = frozenset((b"n", b"c", b"x", b"$p", b"?u", b"?m", b"?S", b">q"))  # what is not private asks with every prefix
+# Sequences that pass, by their private prefix, intermediate bytes and final; whatever is not here is nobody's or does harm. Not `i` (printer),
+# `]` (consoles of Linux: another console, the screen off), `q` (lamps of the keyboard), `#P`, `*y`, `$w`, `'|`, `&u` (questions about what is shown).
+CSI_PASSES = frozenset(
+    (
+        *(bytes((final,)) for final in b"@ABCDEFGHIJKLMPSTXZ`abcdefghlmnrstux"),
+        *(b"?" + bytes((final,)) for final in b"JKSWchlmnrsu"), b"?$p",
+        b">c", b">m", b">q", b">u", b"<u", b"=c", b"=u",
+        b" q", b"!p", b"$p", b"$r", b"$t", b"$v", b"$x", b"$z", b"${", b"*x", b"#{", b"#}", b"#p", b"#q",
+    )
+)  # fmt: skip
+ASK = frozenset((b"n", b"?n", b"c", b"?c", b">c", b"=c", b"x", b"$p", b"?$p", b"?u", b"?m", b"?S", b">q"))
+# ESC and a letter: cursor saved and restored, lines, tabs, keypad, reset, single and locking shifts, "who are you". Not `G` (rxvt answers with a
+# newline), `` ` `` (keyboard off), ESC SP (answers and keys in bytes that are no UTF-8).
+ESCAPES = b"78=>cDEHMNOnoZ69"
+DESIGNATES = b"()*+#"  # character sets, and the size of a line
+# Modes of ECMA-48 7.2 that pass: inserting, local echo, newline, and a cursor of rxvt. Among the others are the keyboard locked and controls shown.
+ANSI_MODES = frozenset((4, 12, 20, 34))
+# Private modes that do not: another language of sequences (2, 38), a width that resizes the window (3, 40), a log that is written (46), and
+# whether the other screen can be left (1046).
+MODES_REFUSED = frozenset((2, 3, 38, 40, 46, 1046))
 LINKS = (b"http:", b"https:", b"mailto:", b"file:", b"ftp:")  # other schemes start programs with words of the box's
 
 
@@ -53,9 +69,7 @@ class TermFilter:
         self.asked = 0  # questions that the terminal answers by "typing"
         self._hold = b""  # an unfinished sequence or character
         self._skipped = -1  # bytes dropped of the string we are in; -1: in none
-        self._modes: dict[int, bool] = {}
-        self._kitty = 0
-        self._dirty: dict[str, bytes] = {}
+        self._left = Left()
 
     def feed(self, data: bytes) -> bytes:
         """What of `data`, and of what was held back before, may be shown now."""
@@ -91,29 +105,15 @@ class TermFilter:
     def finish(self) -> bytes:
         """Drops what is unfinished; returns the sequences that undo what the program left behind, b"" for a tidy program."""
         self._hold, self._skipped = b"", -1
-        back: list[bytes] = []
-        for mode, on in self._modes.items():
-            if on != (mode in DEFAULT_ON) and mode not in SCREENS:
-                back.append(b"\x1b[?%d%c" % (mode, 0x6C if on else 0x68))
-        if self._kitty > 0:  # the stack belongs to the screen: before leaving it
-            back.append(b"\x1b[<%du" % self._kitty)
-        back.extend(b"\x1b[?%dl" % mode for mode in SCREENS if self._modes.get(mode))
-        back.extend(self._dirty.values())
-        self._reset()
-        return b"".join(back)
+        return self._left.undo()
 
     def types(self) -> bool:
         """True while the terminal may type by itself: it was asked something, or a mode reports mouse, focus or paste."""
-        return self.asked > 0 or any(self._modes.get(mode) for mode in TYPES)
+        return self.asked > 0 or self._left.types()
 
     def screen(self) -> bool:
         """True while a program uses the other screen, or is in the middle of a sequence."""
-        return bool(self._hold) or self._skipped >= 0 or any(self._modes.get(mode) for mode in SCREENS)
-
-    def _reset(self) -> None:
-        self._modes.clear()
-        self._dirty.clear()
-        self._kitty = 0
+        return bool(self._hold) or self._skipped >= 0 or self._left.other_screen()
 
     # --- text -------------------------------------------------------------------------------------------------------------
 
@@ -139,8 +139,8 @@ class TermFilter:
 
     def _shift(self, text: bytes) -> bytes:
         if 14 in text or 15 in text:  # SO, SI: another character set
-            self._note("shift", text.rfind(b"\x0e") > text.rfind(b"\x0f"), b"\x0f")
-        return text.replace(b"\x05", b"")
+            self._left.note("shift", text.rfind(b"\x0e") > text.rfind(b"\x0f"), b"\x0f")
+        return text.translate(None, b"\x05\x18\x1a")
 
     # --- sequences --------------------------------------------------------------------------------------------------------
 
@@ -166,31 +166,15 @@ class TermFilter:
             return -1 if end - at < 8 else end
         if not 0x30 <= data[end] <= 0x7E:
             return at + 1  # ESC cancelled by another control: never shown alone, or it would join with what follows
-        before = self.asked
-        self._escape(data[at + 1 : end + 1])
-        # Not a string terminator without a string; and not ESC %, after which a terminal no longer takes text for UTF-8 (ISO 2022 15.4.2),
+        # No string terminator without a string; and not ESC %, after which a terminal no longer takes text for UTF-8 (ISO 2022 15.4.2),
         # so that the last byte of a quotation mark is the introducer of a string
-        if data[end] != 0x5C and data[at + 1] != 0x25 and (self.questions or self.asked == before):
-            out.append(data[at : end + 1])
+        body = data[at + 1 : end + 1]
+        question = body == b"Z"
+        if (body in ESCAPES or (len(body) == 2 and body[0] in DESIGNATES)) and (self.questions or not question):
+            self.asked += question
+            self._left.escape(body)
+            out.append(b"\x1b" + body)
         return end + 1
-
-    def _escape(self, body: bytes) -> None:
-        if body == b"c":
-            self._reset()
-        elif body in {b"=", b">"}:
-            self._note("keypad", body == b"=", b"\x1b>")
-        elif body in {b"n", b"o"}:  # LS2, LS3: character sets as well
-            self._note("shift", True, b"\x0f")
-        elif body == b"Z":
-            self.asked += 1
-        elif body[:1] == b"(":
-            self._note("charset", body != b"(B", b"\x1b(B")
-
-    def _note(self, name: str, dirty: bool, undo: bytes) -> None:
-        if dirty:
-            self._dirty[name] = undo
-        else:
-            self._dirty.pop(name, None)
 
     def _csi(self, data: bytes, start: int, out: list[bytes]) -> int:
         end = start
@@ -203,62 +187,35 @@ class TermFilter:
         final = data[end]
         if not 0x40 <= final <= 0x7E:
             return end  # cancelled by a control or a C1: never shown in part
-        before = self.asked
-        if self._csi_passes(data[start:end], final) and (self.questions or self.asked == before):
-            out.append(b"\x1b[" + data[start : end + 1])
+        body = data[start:end]
+        if final == 0x6D and not body.strip(b"0123456789;:"):  # colours: most of all there is
+            self._left.style(body)
+            out.append(b"\x1b[" + body + b"m")
+        else:
+            out.append(self._csi_shown(body, final))
         return end + 1
 
-    def _csi_passes(self, body: bytes, final: int) -> bool:
+    def _csi_shown(self, body: bytes, final: int) -> bytes:
+        """What is shown for CSI `body` `final`. Numbers are written as everybody reads them, and modes one by one: a terminal takes `02`
+        for 2, and forgets the seventeenth."""
         private = body[:1] if body[:1] in {b"?", b">", b"<", b"="} else b""
-        digits = body[len(private) :]
-        if final == 0x69:  # i: media copy, sends the screen or all that follows to a printer
-            return False
-        if final == 0x74 and not private:  # t: of the window operations only sizes (14 to 19) and the stack of titles (22, 23)
-            number = _number(digits)
-            if 11 <= number <= 19:
-                self.asked += 1
-            return 11 <= number <= 19 or number in {22, 23}
-        between = bytes(byte for byte in digits if byte < 0x30)
-        asked = between + bytes((final,))
-        if between and (asked not in INTERMEDIATE or not digits.endswith(between)):
-            return False
-        if asked in ASK or private + asked in ASK:
-            self.asked += 1
-        elif final in {0x68, 0x6C} and not private:
-            for part in digits.split(b";"):
-                if part == b"2":
-                    return False
-                rest, back = ANSI_MODES.get(_number(part), (False, b""))
-                if back:
-                    self._note(f"mode {part!r}", (final == 0x68) != rest, back)
-        elif final == 0x72 and private == b"?":  # as they were saved, in whatever state that was
-            for part in digits.split(b";"):
-                if part.isdigit() and len(part) < 6:
-                    if int(part) in TYPES and not self.questions:
-                        return False
-                    self._modes[int(part)] = int(part) not in DEFAULT_ON
-        elif final in {0x68, 0x6C} and private == b"?":
-            for part in digits.split(b";"):
-                if part.isdigit() and len(part) < 6:
-                    if int(part) in TYPES and final == 0x68 and not self.questions:
-                        return False
-                    self._modes[int(part)] = final == 0x68
-        elif final == 0x6D and not private:
-            self._note("style", _styled(digits, "style" in self._dirty), b"\x1b[0m")
-        elif final == 0x6D and private == b">":
-            self._note("keys", digits.startswith(b"4;") and digits != b"4;0", b"\x1b[>4m")
-        elif final == 0x71 and digits.endswith(b" "):
-            self._note("cursor", digits not in {b" ", b"0 "}, b"\x1b[0 q")
-        elif final == 0x72 and not private:  # the cursor goes home when the region changes: save and restore it
-            self._note("region", digits not in {b"", b";"}, b"\x1b7\x1b[r\x1b8")
-        elif final == 0x75 and private in {b">", b"<"}:
-            self._kitty = max(0, self._kitty + (1 if private == b">" else -max(1, _number(digits))))
-        elif final == 0x75 and private == b"=":
-            self._note("kitty", True, b"\x1b[=0u")
-        elif final == 0x70 and digits == b"!":
-            for name in ("style", "charset", "region", "keypad"):
-                self._dirty.pop(name, None)
-        return True
+        digits = body[len(private) :].rstrip(BETWEEN)
+        between = body[len(private) + len(digits) :]
+        name = private + between + bytes((final,))
+        if name not in CSI_PASSES or digits.strip(b"0123456789;"):
+            return b""
+        numbers = [min(int(part), 99999) if part else -1 for part in digits.split(b";")]
+        asks = name in ASK or (name == b"t" and 11 <= numbers[0] <= 19)
+        if (asks and not self.questions) or (name == b"t" and not (11 <= numbers[0] <= 19 or numbers[0] in {22, 23})):
+            return b""
+        self.asked += asks
+        if name in MODAL:
+            refused = MODES_REFUSED if self.questions or final == 0x6C else MODES_REFUSED | TYPES
+            allowed = [n for n in numbers if (n >= 0 and n not in refused if private else n in ANSI_MODES)]
+            return b"".join(self._left.mode(private, n, final) for n in allowed)
+        digits = b";".join(b"%d" % n if n >= 0 else b"" for n in numbers)
+        self._left.sequence(name, digits, numbers)
+        return b"\x1b[" + private + digits + between + bytes((final,))
 
     # --- strings ----------------------------------------------------------------------------------------------------------
 
@@ -292,24 +249,16 @@ class TermFilter:
         number = int(code) if code.isdigit() and len(code) < 6 else -1
         if number in OSC_CLIPBOARD:
             return self.clipboard and not rest.rpartition(b";")[2].startswith(b"?")  # to copy is allowed, to read never
-        if number == 9:
-            return rest == b"4" or rest.startswith(b"4;")
-        if number in OSC_PASSES:
-            if number != 8 and any(part.startswith(b"?") for part in rest.split(b";")):
+        if number == 9 and rest != b"4" and not rest.startswith(b"4;"):
+            return False
+        if number in OSC_PASSES or number == 9:
+            if number != 8 and b"?" in rest:
                 self.asked += 1
-            if rest == b"?":
-                pass
-            elif 10 <= number <= 19:
-                self._dirty[f"colour{number}"] = b"\x1b]%d\x1b\\" % (number + 100)
-            elif number == 4:
-                self._dirty["palette"] = b"\x1b]104\x1b\\"
-            elif number == 8:
+            if number == 8:
                 link = rest.partition(b";")[2]
                 if link and not link.lower().startswith(LINKS):
                     return False
-                self._note("link", link != b"", b"\x1b]8;;\x1b\\")
-            elif number in {104, 110, 111, 112, 113, 114, 117, 119}:
-                self._dirty.pop("palette" if number == 104 else f"colour{number - 100}", None)
+            self._left.command(number, rest)
             return True
         return False
 
@@ -395,16 +344,3 @@ def _prefix(part: bytes) -> bool:
     except UnicodeDecodeError as error:
         return error.start == 0 and error.end == len(part) and error.reason == "unexpected end of data"
     return False
-
-
-def _number(digits: bytes) -> int:
-    first = digits.partition(b";")[0]
-    return int(first) if first.isdigit() and len(first) < 6 else 0
-
-
-def _styled(digits: bytes, before: bool) -> bool:
-    """Whether colours or attributes are on after `SGR digits`."""
-    styled = before
-    for part in digits.split(b";"):
-        styled = part not in {b"", b"0"}
-    return styled
