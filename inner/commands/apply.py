@@ -19,7 +19,7 @@ from inner.progress import Busy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inner.review.changes import Change
+    from inner.review.changes import Change, Comparison
     from inner.review.git import Repository
     from inner.review.record import Review
     from inner.review.select import Changed
@@ -86,9 +86,7 @@ def _all(review: Review, paths: Sequence[str], commits: Sequence[Repository], wa
         return 0
     _recover(review)
     with changed(review, paths, os.getcwd()) as found:  # as it is now: the question may have taken its time
-        left = _apply(review, found, ways)
-    for one in commits:
-        _take_over(review, one)
+        left = _apply(review, found, ways, commits)
     return _finish(review, left)
 
 
@@ -116,29 +114,43 @@ def _asked(found: Changed, ways: Sequence[str]) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _apply(review: Review, found: Changed, ways: Sequence[str]) -> list[tuple[Change, str]]:
-    from inner.commands.diff import git_folder, shown_path
-    from inner.review import git
-    from inner.review.apply import Apply
+def _apply(review: Review, found: Changed, ways: Sequence[str], commits: Sequence[Repository]) -> list[tuple[Change, str]]:
+    """Files first, then what was done in git: both, because a work tree that was added is made of both."""
+    from inner.review import git, gitlinks
+    from inner.review.apply import GIT, Apply
 
     left: list[tuple[Change, str]] = []
+    linked: list[tuple[Comparison, gitlinks.Link]] = []
     for comparison in found.comparisons:
         changes = [change for change in found.changes if change.layer == comparison.layer.number]
-        made = git.new(changes)
+        made, links = git.new(changes), gitlinks.found(comparison, changes, commits)
+        apart = [*(one.path for one in made), *(link.change.path for link in links)]
         work = Apply(comparison)
-        work.run([c for c in changes if not any(covers(one.path, c.path) for one in made)], way=ways[0] if ways else "")
+        work.run([c for c in changes if not any(covers(path, c.path) for path in apart)], way=ways[0] if ways else "")
         for one in made:
             _take_over(review, git.adopt(review, comparison, one))
+        linked += [(comparison, link) for link in links if gitlinks.make(comparison, link)]
+        _told(comparison, work.left)
         left += work.left
-        said = {
-            shown_path(replace(change, path=git_folder(change.path) or change.path), comparison): why for change, why in work.left
-        }
-        for place, reason in said.items():
-            ui.warning(f"left as it is: `{place}`: {reason}")
         if work.applied:
             count = "1 change" if len(work.applied) == 1 else f"{len(work.applied)} changes"
             ui.note(f"applied {count} to `{comparison.layer.src}`")
+    for repository in commits:
+        _take_over(review, repository)
+    for comparison in found.comparisons:
+        none = gitlinks.settle(comparison, [link for of, link in linked if of is comparison])
+        _told(comparison, [(link.change, GIT) for link in none])
+        left += [(link.change, GIT) for link in none]
     return left
+
+
+def _told(comparison: Comparison, left: Sequence[tuple[Change, str]]) -> None:
+    """What is not applied, and why: each place once."""
+    from inner.commands.diff import git_folder, shown_path
+
+    said = {shown_path(replace(change, path=git_folder(change.path) or change.path), comparison): why for change, why in left}
+    for place, reason in said.items():
+        ui.warning(f"left as it is: `{place}`: {reason}")
 
 
 def _waiting(number: int) -> str:

@@ -140,7 +140,8 @@ class Taking:
         return Brought(self.shadow.top, tuple(refs.updated), kept, notes, tuple(made))
 
     def changed(self) -> list[tuple[str, str, str]]:
-        """(ref, what it was, what it is), "" for nothing; HEAD when it was moved; ("index", "", "") for what is staged."""
+        """(ref, what it was, what it is), "" for nothing; HEAD when it was moved; (what, "", "") for what is staged, and for work trees
+        and submodules that were added."""
         was, now = self.copy.refs()
         found = [
             (name, was.get(name, ""), now.get(name, ""))
@@ -152,8 +153,9 @@ class Taking:
             found.append(("HEAD", head_was, head))
         deltas, note = self.copy.staged()
         if deltas or note:
-            found.append(("index", "", ""))
-        return found
+            found.append(("what is staged", "", ""))
+        found += [(f"the work tree {tree.place}", "", "") for tree in self.copy.trees()]
+        return found + [(f"the submodule {name.rpartition('/')[2]}", "", "") for name in self._modules()]
 
     # --- submodules that the box added ------------------------------------------------------------------------------------
 

@@ -36,8 +36,8 @@ class Repository:
         """For people, not escaped yet: one for each ref."""
         said = []
         for name, was, now in self.refs:
-            if name == "index":
-                said.append(f"G {self.top}: what is staged")
+            if not was and not now:
+                said.append(f"G {self.top}: {name}")
             else:
                 said.append(f"G {self.top}: {name.removeprefix('refs/heads/')}  {_short(was)} -> {_short(now)}")
         return said

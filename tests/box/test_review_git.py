@@ -182,6 +182,70 @@ def test_a_submodule(world):
     assert world.git("status", "--porcelain") == ""
 
 
+def test_a_work_tree_that_the_box_added(world):
+    repository(world)
+    world.sh(
+        f"git worktree add -q -b side tree; cd tree; echo x >x; git add x; {WHO} commit -qm side; echo y >y; git add y; git worktree add -q --detach ../loose"
+    )
+    assert not (world.project / "tree").exists()
+    shown = world.inner("diff", "--stat")
+    assert f"G {world.project}: the work tree {world.project}/tree" in shown.stdout
+    done = world.inner("apply", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "left as it is" not in done.stderr
+    tree = world.project / "tree"
+    assert git(world, "log", "--format=%s", cwd=tree).split("\n") == ["side", "first"]
+    assert git(world, "status", "--porcelain", cwd=tree) == "A  y"
+    assert git(world, "status", "--porcelain", cwd=world.project / "loose") == ""
+    assert git(world, "worktree", "list", "--porcelain").count("worktree ") == 3
+    world.git("fsck", "--strict")
+    assert world.inner("diff").returncode != 0  # nothing is left to review
+
+
+def test_a_work_tree_is_not_half_applied(world):
+    repository(world)
+    world.sh("git worktree add -q -b side tree; rm -r .git/worktrees/tree; git worktree add -q -b other loose; echo x >loose/x")
+    done = world.inner("apply", "--yes")
+    assert not (world.project / "tree/.git").exists()
+    assert "left as it is: `tree/.git`" in done.stderr
+    assert git(world, "status", "--porcelain", cwd=world.project / "loose") == "?? x"
+
+
+def test_a_git_file_that_names_a_place_of_the_boxs_choice_is_not_applied(world, tmp_path):
+    repository(world)
+    for name in ("evil", "evil/objects", "evil/refs", "tree", "other"):
+        (world.project / name).mkdir()
+    world.write("evil/HEAD", "ref: refs/heads/main\n")
+    world.write("evil/config", "[core]\n\tfsmonitor = touch pwned\n")
+    world.sh(
+        f"echo gitdir: {world.project}/evil >tree/.git; echo gitdir: {world.project}/.git/worktrees/../../evil >other/.git; {WHO} commit -q --allow-empty -m more"
+    )
+    world.inner("apply", "--yes")
+    assert not (world.project / "tree/.git").exists()
+    assert not (world.project / "other/.git").exists()
+    assert world.git("log", "--format=%s").split("\n")[0] == "more"
+
+
+def test_a_submodule_that_the_box_added(world):
+    origin = world.home / "origin"
+    origin.mkdir()
+    git(world, "init", "-q", cwd=origin)
+    (origin / "s").write_text("s\n")
+    git(world, "add", ".", cwd=origin)
+    git(world, "commit", "-qm", "sub first", cwd=origin)
+    git(world, "bundle", "create", "-q", f"{world.project}/origin", "HEAD", "main", cwd=origin)
+    repository(world)
+    world.sh(f"git -c protocol.file.allow=always submodule --quiet add ./origin sub; {WHO} commit -qm 'with a submodule'")
+    shown = world.inner("diff", "--stat")
+    assert f"G {world.project}: the submodule sub" in shown.stdout
+    done = world.inner("apply", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert git(world, "log", "--format=%s", cwd=world.project / "sub") == "sub first"
+    assert world.git("status", "--porcelain") == ""
+    world.git("submodule", "init")
+    assert world.git("submodule", "status").endswith("sub (heads/main)")
+
+
 def test_commits_of_a_killed_run_can_be_applied(world):
     repository(world)
     time.sleep(0.02)
