@@ -1,8 +1,10 @@
-"""The fixture `home`: a project to stand in, and inner's folders beside it."""
+"""The fixture `home`: a project to stand in, and inner's folders beside it. `place`: an empty one for a home where inner has been."""
 
 from __future__ import annotations
 
+import lived
 import pytest
+from projects import Machine
 
 
 @pytest.fixture
@@ -12,3 +14,19 @@ def home(tmp_path, monkeypatch):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
     monkeypatch.chdir(tmp_path / "project")
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory):
+    return lived.kept(tmp_path_factory.mktemp("lived") / "here")
+
+
+@pytest.fixture
+def place(kept):
+    yield lived.moved_in(kept.with_name("here"), kept)
+    lived.moved_out(kept.with_name("here"))
+
+
+@pytest.fixture
+def machine(place):
+    return Machine(place / "home")

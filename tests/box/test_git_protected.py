@@ -7,14 +7,9 @@ import time
 
 import pytest
 from program import INNER
-from projects import GIT_ENV, OPEN, Machine
+from projects import GIT_ENV, OPEN
 
 pytestmark = pytest.mark.box
-
-
-@pytest.fixture
-def machine(tmp_path):
-    return Machine(tmp_path / "home")
 
 
 def sound(machine, project):

@@ -5,16 +5,10 @@ from __future__ import annotations
 import os
 
 import pytest
-from projects import Machine
 
 pytestmark = pytest.mark.box
 
 ADD = "git -c protocol.file.allow=always submodule --quiet add"
-
-
-@pytest.fixture
-def machine(tmp_path):
-    return Machine(tmp_path / "home")
 
 
 def box(machine, project, script, **more):

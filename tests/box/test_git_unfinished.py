@@ -6,18 +6,12 @@ import os
 import subprocess
 
 import pytest
-from projects import Machine
 
 pytestmark = pytest.mark.box
 
 CLASH = "git checkout -q other; echo o > a; git commit -qam o; git checkout -q main; echo m > a; git commit -qam m; echo 2 > src/b; git commit -qam m2; "
 MANY = "for i in 1 2 3 4 5 6 7 8; do echo $i > src/b; git commit -qam c$i; done; "
 BOTH = "echo both > a; git add a; export GIT_EDITOR=true; "
-
-
-@pytest.fixture
-def machine(tmp_path):
-    return Machine(tmp_path / "home")
 
 
 def subjects(machine, project, *words):

@@ -9,14 +9,9 @@ import time
 
 import pytest
 from program import INNER
-from projects import OPEN, Machine
+from projects import OPEN
 
 pytestmark = pytest.mark.box
-
-
-@pytest.fixture
-def machine(tmp_path):
-    return Machine(tmp_path / "home")
 
 
 def trees(machine, project):

@@ -8,7 +8,6 @@ import time
 
 import pytest
 from program import INNER
-from projects import Machine
 
 from inner.launch import placeholders
 from inner.plan.model import Placeholder
@@ -16,11 +15,6 @@ from inner.plan.model import Placeholder
 pytestmark = pytest.mark.box
 
 WAIT = "touch {0}; while [ ! -e {1} ]; do sleep 0.05; done"
-
-
-@pytest.fixture
-def machine(tmp_path):
-    return Machine(tmp_path / "home")
 
 
 def start(machine, project, script):

@@ -4,14 +4,8 @@ import os
 import stat
 
 import pytest
-from projects import Machine
 
 pytestmark = pytest.mark.box
-
-
-@pytest.fixture
-def machine(tmp_path):
-    return Machine(tmp_path / "home")
 
 
 RUN = "touch $M/ran"

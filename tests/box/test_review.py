@@ -16,8 +16,8 @@ pytestmark = pytest.mark.box
 
 
 @pytest.fixture(params=BACKENDS)
-def world(request, tmp_path):
-    return World(tmp_path, request.param)
+def world(request, place):
+    return World(place, request.param)
 
 
 def fill(world):
@@ -53,8 +53,8 @@ def test_the_host_stays_as_it_is_until_apply_and_then_is_what_the_box_made(world
     assert world.reviews() == []
 
 
-def test_without_review_the_same_command_changes_the_host_at_once(tmp_path):
-    world = World(tmp_path)
+def test_without_review_the_same_command_changes_the_host_at_once(place):
+    world = World(place)
     fill(world)
     before = tree(world.project)
     assert world.inner("run", "--no-network", "--", "sh", "-c", EDIT).returncode == 0
@@ -72,8 +72,8 @@ def test_discard_leaves_nothing(world):
     assert world.reviews() == []
 
 
-def test_a_run_that_changed_nothing_leaves_no_review(tmp_path):
-    world = World(tmp_path)
+def test_a_run_that_changed_nothing_leaves_no_review(place):
+    world = World(place)
     fill(world)
     done = world.sh("cat a.txt >/dev/null; touch a.txt; chmod 600 a.txt; chmod 644 a.txt")
     assert "nothing was changed" in done.stderr
@@ -188,8 +188,8 @@ def test_what_changed_outside_is_left_and_named(world):
     assert world.reviews() == []
 
 
-def test_a_change_outside_while_the_box_runs_is_a_conflict(tmp_path):
-    world = World(tmp_path)
+def test_a_change_outside_while_the_box_runs_is_a_conflict(place):
+    world = World(place)
     world.write("a", "start\n")
     world.write("b", "start\n")
     with subprocess.Popen([*INNER, "run", "--review", "--no-network", "--", "sh", "-c", "echo ready; read x; echo box >a; echo box >b"],
@@ -204,8 +204,8 @@ def test_a_change_outside_while_the_box_runs_is_a_conflict(tmp_path):
     assert ((world.project / "a").read_text(), (world.project / "b").read_text()) == ("host\n", "box\n")
 
 
-def test_a_folder_moved_into_place_while_the_box_runs_is_a_conflict(tmp_path):
-    world = World(tmp_path)
+def test_a_folder_moved_into_place_while_the_box_runs_is_a_conflict(place):
+    world = World(place)
     world.write("d/a", "start\n")
     world.write("other/a", "other\n")
     with subprocess.Popen([*INNER, "run", "--review", "--no-network", "--", "sh", "-c", "echo ready; read x; echo box >>d/a"],
@@ -273,8 +273,8 @@ def test_folders_without_permission_come_over_as_they_are(world):
 DEEP = "import os\nfor n in range(4000): os.mkdir('d'); os.chdir('d')\nopen('bottom', 'w').write('here')\n"
 
 
-def test_four_thousand_folders_deep(tmp_path):
-    world = World(tmp_path)
+def test_four_thousand_folders_deep(place):
+    world = World(place)
     world.write("x", "x")
     done = world.run("python3", "-c", DEEP)
     assert done.returncode == 0, done.stderr
@@ -331,8 +331,8 @@ def test_nobody_is_asked_where_nobody_is(world):
     assert not (world.project / "x").exists()
 
 
-def test_reviews_are_chosen_by_folder_and_by_name(tmp_path):
-    world = World(tmp_path)
+def test_reviews_are_chosen_by_folder_and_by_name(place):
+    world = World(place)
     other = world.home / "other"
     other.mkdir()
     world.sh("echo 1 >one")
@@ -349,8 +349,8 @@ def test_reviews_are_chosen_by_folder_and_by_name(tmp_path):
     assert world.reviews() == []
 
 
-def test_another_folder_can_be_an_overlay(tmp_path):
-    world = World(tmp_path)
+def test_another_folder_can_be_an_overlay(place):
+    world = World(place)
     data = world.home / "data"
     data.mkdir()
     (data / "f").write_text("start\n")
@@ -376,8 +376,8 @@ def test_a_plan_that_was_kept_serves_the_next_review(world):
     assert (world.project / "f").read_text() == "start\n"
 
 
-def test_diff_of_a_running_box_leaves_alone_what_it_cannot_read(tmp_path):
-    world = World(tmp_path)
+def test_diff_of_a_running_box_leaves_alone_what_it_cannot_read(place):
+    world = World(place)
     script = "mkdir shut; echo x >shut/x; chmod 0 shut; echo ready; read x; stat -c %a shut"
     with subprocess.Popen([*INNER, "run", "--review", "--no-network", "--", "sh", "-c", script],
                           cwd=world.project, env=world.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as box:  # fmt: skip
@@ -392,8 +392,8 @@ def test_diff_of_a_running_box_leaves_alone_what_it_cannot_read(tmp_path):
     assert "shut/x" in world.inner("diff", "--stat").stdout
 
 
-def test_another_folder_by_the_same_name_is_not_the_project(tmp_path):
-    world = World(tmp_path)
+def test_another_folder_by_the_same_name_is_not_the_project(place):
+    world = World(place)
     world.sh("echo box >f")
     world.project.rename(world.home / "away")
     world.project.mkdir()
@@ -403,8 +403,8 @@ def test_another_folder_by_the_same_name_is_not_the_project(tmp_path):
     assert list(world.project.iterdir()) == []
 
 
-def test_the_answer_of_a_person_decides(tmp_path):
-    world = World(tmp_path)
+def test_the_answer_of_a_person_decides(place):
+    world = World(place)
     world.sh("echo box >f")
     for answer, there in (("n", False), ("", False), ("y", True)):
         main, terminal = os.openpty()
@@ -441,9 +441,9 @@ def test_nothing_looks_through_the_project_at_the_start_and_at_the_end(tmp_path)
     assert seen == {"overlay": False, "copy": True}
 
 
-def test_what_an_overlay_cannot_do(tmp_path):
+def test_what_an_overlay_cannot_do(place):
     """As docs/how-to/review.md says."""
-    world = World(tmp_path)
+    world = World(place)
     world.write("d/f", "x")
     done = world.sh('python3 -c \'import os; os.rename("d", "e")\' 2>&1 | tail -1; mv d e; ls e')
     assert "Invalid cross-device link" in done.stdout
@@ -485,8 +485,8 @@ def test_the_next_run_clears_up_what_a_killed_one_has_not_used(world):
     assert world.reviews() == []
 
 
-def test_a_start_that_fails_leaves_no_review(tmp_path):
-    world = World(tmp_path)
+def test_a_start_that_fails_leaves_no_review(place):
+    world = World(place)
     assert world.run("/nosuch/command").returncode == 127
     assert world.run("sh", "-c", "exit 3").returncode == 3
     assert world.reviews() == []
@@ -502,8 +502,8 @@ rm filler
 """
 
 
-def test_a_full_disk_is_told_and_loses_nothing(tmp_path):
-    world = World(tmp_path)
+def test_a_full_disk_is_told_and_loses_nothing(place):
+    world = World(place)
     line = ["unshare", "-Urm", "sh", "-c", FULL, "sh", *INNER]
     done = subprocess.run(
         line, cwd=world.project, env=world.env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60
@@ -514,8 +514,8 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path):
     assert world.reviews() == []
 
 
-def test_bad_values_of_the_variable_are_refused(tmp_path):
-    world = World(tmp_path)
+def test_bad_values_of_the_variable_are_refused(place):
+    world = World(place)
     world.env["INNER_REVIEW"] = "magic"
     done = world.run("true")
     assert done.returncode == 125

@@ -16,8 +16,8 @@ WHO = "git -c user.name=box -c user.email=box@example.test"
 
 
 @pytest.fixture(params=BACKENDS)
-def world(request, tmp_path):
-    made = World(tmp_path, request.param)
+def world(request, place):
+    made = World(place, request.param)
     made.git = lambda *words, cwd=None: git(made, *words, cwd=cwd)
     return made
 
