@@ -193,14 +193,14 @@ def _ask(run: Run, *words: str) -> list[str]:
     """The fields of the answer after `ok`. Raises RunError with what the network process of the run has against it."""
     import socket
 
-    from inner.egress.control import NAME
+    from inner.egress.process import CONTROL
     from inner.errors import RunError
 
     folder = os.open(run.folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
             sock.settimeout(PATIENCE)
-            sock.connect(f"/proc/self/fd/{folder}/{NAME}")
+            sock.connect(f"/proc/self/fd/{folder}/{CONTROL}")
             sock.send("\0".join(words).encode())
             answer = sock.recv(16384)
     except OSError:

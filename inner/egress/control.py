@@ -8,10 +8,12 @@ with what is wrong and a hint. Neither an entry of `network_deny` nor the check 
 from __future__ import annotations
 
 import os
+import select
 import struct
 
 from inner.egress import netns
 from inner.egress.names import Listener, extra, listeners
+from inner.egress.process import ASKERS
 from inner.egress.rules import Rules, parse
 from inner.errors import ConfigError, InnerError, RunError
 from inner.frozen import TYPE_CHECKING
@@ -26,27 +28,10 @@ if TYPE_CHECKING:
 else:
     import _socket
 
-NAME = "network"
-ASKERS = 8  # at a time
 ASK_TIME = 5.0  # seconds for each of them
 LONGEST = 2048  # bytes of a message
 MOST = 256  # decisions of one run
 LONGEST_TIME = 30 * 86400.0  # seconds
-
-
-def listening(folder: str) -> _socket.socket | None:
-    """The socket, with a path of any length (unix(7) knows 108 bytes); None in a folder that is not there. Moves to `/`."""
-    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
-    try:
-        os.chdir(folder)
-        sock.bind(NAME)
-        sock.listen(ASKERS)
-    except OSError:
-        sock.close()
-        return None
-    finally:
-        os.chdir("/")
-    return sock
 
 
 def _namespace(pid: int | str) -> str:
@@ -67,9 +52,10 @@ class Control:
         self.base = server.rules
         self.askers: set[Asker] = set()
         self._here = _namespace("self")
-        server.watch(sock, 1, lambda _: self._accept())  # EPOLLIN
+        server.watch(sock, select.EPOLLIN, lambda _: self.accept())
 
-    def _accept(self) -> None:
+    def accept(self) -> None:
+        """Somebody stands before the socket, or was gone again."""
         try:
             fd, _ = self.sock._accept()  # type: ignore[attr-defined]  # noqa: SLF001 - what socket.accept() is made of
         except OSError:
@@ -198,7 +184,7 @@ class Asker:
         self.control, self.sock = control, sock
         control.askers.add(self)
         control.server.clock.set(self, ASK_TIME)
-        control.server.watch(sock, 1, lambda _: self._read())
+        control.server.watch(sock, select.EPOLLIN, lambda _: self._read())
 
     def _read(self) -> None:
         try:

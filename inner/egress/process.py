@@ -16,10 +16,12 @@ from inner.frozen import TYPE_CHECKING, frozen
 if TYPE_CHECKING:
     import signal as _signal
     import socket as _socket
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import NoReturn
 
+    from inner.egress.names import Listener
     from inner.egress.rules import Rules
+    from inner.egress.server import Server
     from inner.host import Host
     from inner.profile.model import Credential
 else:
@@ -29,6 +31,7 @@ else:
 CONNECTIONS = 4096
 PER_CONNECTION, RESERVE = 6, 128  # descriptors: two sockets, two pipes; and what there is besides
 QUIET = 0.02  # seconds
+CONTROL, ASKERS = "network", 8  # the socket in the run's folder, and how many may stand before it
 MEMORY = 256 << 20  # bytes of data: a bound for the case that every other one fails
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTSTP", "SIGWINCH", "SIGCHLD", "SIGCONT")
 
@@ -91,10 +94,9 @@ def _alone(parent: int, needed: tuple[int, ...], event_fd: int) -> int:
         event_fd = os.dup(event_fd)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
-    for name in os.listdir("/proc/self/fd"):
-        fd = int(name)
-        if fd > 2 and fd not in (*needed, event_fd):
-            os.closerange(fd, fd + 1)  # that of the listing is closed already: no error for it
+    kept = sorted({2, *needed, event_fd} - {-1})
+    for fd, after in zip(kept, [*kept[1:], max(map(int, os.listdir("/proc/self/fd"))) + 1], strict=True):
+        os.closerange(fd + 1, after)
     if os.getppid() != parent:
         os._exit(1)
     return event_fd
@@ -112,9 +114,7 @@ def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]
     wanted = listeners(rules, names, ASKED if task.spare is not None else ()) if task.rules else ()
     secrets = asked = None
     if task.rules and task.folder:
-        from inner.egress.control import listening
-
-        asked = listening(task.folder)
+        asked = _listening(task.folder)
     if task.spare is not None and asked is None:
         raise RunError("nobody could answer about hosts: the socket for it cannot be made", hint="`network_ask = false`")
     if task.credentials:
@@ -122,13 +122,13 @@ def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]
 
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         secrets = load(task.credentials, task.host)
+    _give_up(len(wanted))
 
     def serve(child_pid: int, control: _socket.socket) -> None:
         space = netns.of(child_pid)
         sockets = netns.make(space, wanted, extra(rules), child_pid)
         # From here on the kernel accepts for us: the command of the box starts while we make ourselves ready.
         control.send(b"ready")
-        _give_up(len(sockets))
         if _was_short(control, (*sockets, *(sock for sock, _ in task.published), asked)):
             return
         from inner.egress import resolve
@@ -147,9 +147,7 @@ def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]
 
             Holds(server, task.spare, lambda what: _ask(control, what))
         if asked is not None:
-            from inner.egress.control import Control
-
-            Control(server, asked, space, wanted)
+            server.watch(asked, select.EPOLLIN, lambda _: _open(server, asked, space, wanted))
         for sock, port in task.published:
             from inner.egress.publish import publish
 
@@ -159,6 +157,30 @@ def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]
         server.run()
 
     return serve
+
+
+def _listening(folder: str) -> _socket.socket | None:
+    """Where the user decides about hosts while the box runs (`control`), with a path of any length (unix(7) knows 108 bytes); None in
+    a folder that is not there. Moves to `/`."""
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
+    try:
+        os.chdir(folder)
+        sock.bind(CONTROL)
+        sock.listen(ASKERS)
+    except OSError:
+        sock.close()
+        return None
+    finally:
+        os.chdir("/")
+    return sock
+
+
+def _open(server: Server, asked: _socket.socket, space: int, known: Sequence[Listener]) -> None:
+    """Somebody has come who wants to decide something; most boxes end before that."""
+    from inner.egress.control import Control
+
+    server.release(asked)
+    Control(server, asked, space, known).accept()
 
 
 def _was_short(control: _socket.socket, sockets: Iterable[_socket.socket | None]) -> bool:

@@ -7,6 +7,7 @@ An idle connection so costs two descriptors. The end of one direction is passed 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 
 from inner.frozen import TYPE_CHECKING
@@ -18,9 +19,11 @@ else:
 
 # what a direction waits for: nothing any more, its source to be readable, its target to be writable, something else
 DONE, READ, WRITE, WAIT = range(4)
-CHUNK = 1 << 16
-TURNS = 16  # pieces before others have their turn
+NARROW, WIDE = 1 << 16, 1 << 18  # bytes that a pipe holds: as the kernel makes it, and for a stream that makes use of more
+MUCH = 1 << 14  # bytes at once: a stream, no conversation
+TURN = 1 << 20  # bytes before others have their turn
 SPARE = 64  # pipes kept for the next one who needs them
+WIDENED = 16  # pipes at a time: the kernel limits what those of one user hold together, in whatever program (pipe(7))
 FLAGS = os.SPLICE_F_MOVE | os.SPLICE_F_NONBLOCK
 
 
@@ -32,26 +35,50 @@ class Lost(Exception):
         self.source = source
 
 
-class Pipes:
-    """Pipes that are empty."""
+class Pipe:
+    """One that holds up to `size` bytes between `inlet` and `outlet`."""
+
+    __slots__ = ("inlet", "outlet", "size")
 
     def __init__(self) -> None:
-        self._spare: list[tuple[int, int]] = []
+        self.outlet, self.inlet = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self.size = NARROW
 
-    def take(self) -> tuple[int, int]:
-        return self._spare.pop() if self._spare else os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
-    def give(self, pipe: tuple[int, int]) -> None:
+class Pipes:
+    """Pipes that are empty, and how many may still be made wide."""
+
+    def __init__(self) -> None:
+        self._spare: list[Pipe] = []
+        self._room = WIDENED
+
+    def take(self) -> Pipe:
+        """An empty one."""
+        return self._spare.pop() if self._spare else Pipe()
+
+    def give(self, pipe: Pipe) -> None:
+        """Takes an empty one back."""
         if len(self._spare) < SPARE:
             self._spare.append(pipe)
         else:
-            close(pipe)
+            self.close(pipe)
 
+    def close(self, pipe: Pipe) -> None:
+        """Closes one that is not empty, too."""
+        os.close(pipe.inlet)
+        os.close(pipe.outlet)
+        self._room += pipe.size == WIDE
 
-def close(pipe: tuple[int, int]) -> None:
-    """Closes one that is not empty, too."""
-    os.close(pipe[0])
-    os.close(pipe[1])
+    def widen(self, pipe: Pipe) -> None:
+        """Makes one hold more, where that is still allowed."""
+        if self._room > 0 and pipe.size == NARROW:
+            try:
+                fcntl.fcntl(pipe.inlet, fcntl.F_SETPIPE_SZ, WIDE)
+            except OSError:  # this user's pipes hold as much as they may
+                self._room = 0
+            else:
+                pipe.size = WIDE
+                self._room -= 1
 
 
 class Direction:
@@ -64,18 +91,19 @@ class Direction:
         self.wants = READ
         self.count = 0
         self._pipes = pipes
-        self._pipe: tuple[int, int] | None = None
+        self._pipe: Pipe | None = None
         self._inside = 0
         self._ended = False
 
     def pump(self) -> None:
         """Moves what can be moved. Raises Lost, after which only `drop` may be called."""
         source, target = self.source.fileno(), self.target.fileno()
-        for _ in range(TURNS):
-            if self._inside:
-                assert self._pipe is not None  # noqa: S101 - what is inside is inside of something
+        enough = self.count + TURN
+        while self.count < enough:
+            pipe = self._pipe
+            if pipe is not None and self._inside:
                 try:
-                    self._inside -= os.splice(self._pipe[0], target, self._inside, flags=FLAGS)
+                    self._inside -= os.splice(pipe.outlet, target, self._inside, flags=FLAGS)
                 except BlockingIOError:
                     self.wants = WRITE
                     return
@@ -87,10 +115,10 @@ class Direction:
                 self.wants = DONE
                 finish(self.target)
                 return
-            if self._pipe is None:
-                self._pipe = self._pipes.take()
+            if pipe is None:
+                pipe = self._pipe = self._pipes.take()
             try:
-                size = os.splice(source, self._pipe[1], CHUNK, flags=FLAGS)
+                size = os.splice(source, pipe.inlet, pipe.size, flags=FLAGS)
             except BlockingIOError:
                 self.drop()
                 self.wants = READ
@@ -101,13 +129,15 @@ class Direction:
             self._ended = not size
             self._inside = size
             self.count += size
+            if size >= MUCH:
+                self._pipes.widen(pipe)
         self.wants = WRITE if self._inside else READ
 
     def drop(self) -> None:
         """Gives the pipe back; what is in it is lost."""
         if self._pipe is not None:
             if self._inside:
-                close(self._pipe)
+                self._pipes.close(self._pipe)
                 self._inside = 0
             else:
                 self._pipes.give(self._pipe)

@@ -88,11 +88,18 @@ class Egress:
         found, self._asked = self._asked, []
         return found
 
+    def stop(self) -> None:
+        """Tells it that the box is over: it ends when it has written its last lines, for which `close` waits."""
+        try:
+            self._control.send(b"stop")
+        except OSError:  # it has ended
+            pass
+
     def close(self) -> None:
         """Ends it, when it has written its last lines. Twice is once."""
         if self.pid:
+            self.stop()
             try:
-                self._control.send(b"stop")
                 poll = select.poll()
                 poll.register(self.fd, select.POLLIN)
                 while poll.poll(GOODBYE * 1000) and self._control.recv(4096, _socket.MSG_DONTWAIT)[:1] == b"?":
@@ -135,12 +142,18 @@ def prepare(
     published = [(_published(outside), inside) for outside, inside in network.publish]
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
     parent = os.getpid()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as problem:
+        raise RunError(f"cannot start the network process: {problem.strerror}", hint="inner doctor") from None
     if pid == 0:
-        ours.close()
-        from inner.egress.process import Task, become
+        try:
+            ours.close()
+            from inner.egress.process import Task, become
 
-        become(theirs, parent, Task(wanted, event_fd, credentials or {}, host, folder, spared, tuple(published)))
+            become(theirs, parent, Task(wanted, event_fd, credentials or {}, host, folder, spared, tuple(published)))
+        finally:  # interrupted, or an installation that has just been removed: what the parent gives back is not ours to give
+            os._exit(1)
     theirs.close()
     for listener, _ in published:
         listener.close()

@@ -43,6 +43,7 @@ class Network:
     def tell(self, warn: Callable[[str], None]) -> None:
         """To be called when the box has ended, before the egress process is."""
         self.look()
+        self._egress.stop()  # it takes itself apart while we look at what the box has left
         if self._why:
             lost = "the box reached no host" if self._mode == "allowlist" else "nothing that it published was reached"
             warn(f"the network of this run ended before it: {self._why}; from then on {lost}")
@@ -55,6 +56,7 @@ def of(plan: Plan, profile: Profile, host: Host, record: Record, folder: str, un
 
     credentials = profile.credentials if network.mode == "allowlist" else {}
     spare = network.spare if network.ask else None
+    syscall.load()  # before the fork: both need it
     egress = prepare(
         network, host, credentials=credentials, origins=profile.origins, event_fd=record.fd, folder=folder, spare=spare
     )
