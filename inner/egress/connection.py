@@ -9,8 +9,8 @@ from __future__ import annotations
 import select
 
 from inner.egress import http, relay
-from inner.egress.gates import Plain, Proxy, Refused, Sniff, Target, denied
-from inner.egress.outbound import CLOSED, DIAL, HEAD, HELD, LINGER, OPEN, OUT, RESOLVE, Outbound
+from inner.egress.gates import Plain, Refused, Sniff, Target
+from inner.egress.outbound import CLOSED, DIAL, HEAD, LINGER, OPEN, OUT, RESOLVE, Outbound
 from inner.egress.record import Done
 from inner.egress.relay import DONE, READ, WAIT, WRITE, Direction, Lost
 from inner.frozen import TYPE_CHECKING
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import socket as _socket
 
     from inner.egress.gates import Gate
-    from inner.egress.rules import Verdict
     from inner.egress.server import Server
 else:
     import _socket
@@ -30,10 +29,9 @@ SNIFF_TIME = 0.1  # to go on with what may be the first line of a request, or is
 LINGER_TIME = 2.0  # to take the answer to what was refused
 HALF_TIME = 300.0  # to go on sending to an end that has said all
 
-CROWDED = "too many wait for an answer: not on the list"
 PIECE = 1 << 14
 PIECES = 16  # before others have their turn
-IN, GONE, QUIET = select.EPOLLIN, select.EPOLLHUP | select.EPOLLERR, select.EPOLLRDHUP
+IN, GONE = select.EPOLLIN, select.EPOLLHUP | select.EPOLLERR
 
 
 class Connection(Outbound):
@@ -76,8 +74,6 @@ class Connection(Outbound):
         """The client can be read, or written to, or is gone."""
         if self.phase == LINGER:
             self._discard()
-        elif self.phase == HELD:
-            self._left(events)
         elif events & GONE and self.phase in (RESOLVE, DIAL):
             self.close("fail", "the client went away")
         else:
@@ -182,16 +178,15 @@ class Connection(Outbound):
         if not data:
             self._ended = True
         elif not self._deaf:
-            self._pending += self.gate.feed(data)
-            if isinstance(self.gate, Proxy):
-                if self.gate.target is not None:
-                    self._take_over(self.gate)
-                elif self.gate.waits:
-                    self._ask(self.gate)
-            self._account()
-            if self.phase == HEAD and self._pending:
-                self._resolve()
+            self._hear(data)
         return True
+
+    def _hear(self, data: bytes) -> None:
+        """What the client says, through the gate."""
+        self._pending += self.gate.feed(data)
+        self._account()
+        if self.phase == HEAD and self._pending:
+            self._resolve()
 
     def _pace(self) -> None:
         """Somebody who has begun to say what he wants must come to the end of it."""
@@ -202,71 +197,6 @@ class Connection(Outbound):
                 self.server.clock.start(self, SNIFF_TIME)
             else:
                 self.server.clock.start(self, HEAD_TIME)
-
-    def _take_over(self, proxy: Proxy) -> None:
-        """A client of the proxy has said where it wants to go."""
-        assert proxy.target is not None and proxy.gate is not None  # noqa: S101, PT018 - that is when this is called
-        self.target, self.gate = proxy.target, proxy.gate
-        self.asked = (proxy.target.name, proxy.target.port)
-        if proxy.answer:
-            try:
-                self.client.send(proxy.answer)  # the first bytes of this socket: there is room
-            except OSError:
-                raise Lost(source=True) from None
-        if self.gate.open or isinstance(self.gate, Sniff):
-            self._resolve()
-
-    # --- while the user is asked ------------------------------------------------------------------------------------------
-
-    def _ask(self, gate: Proxy) -> None:
-        """A client of the proxy wants to go where the list does not lead."""
-        self.asked = gate.asked
-        if self.server.holds is None or not self.server.holds.take(self, *self.asked):
-            raise denied(CROWDED)
-        self.phase = HELD
-        self._up_wants = WAIT
-        self.hush()
-
-    def hush(self) -> None:
-        """Reads nothing before the answer. The kernel keeps what it has room for, and tells when the client has said all."""
-        self.server.clock.clear(self)
-        self.server.want(self.client, QUIET)
-
-    def _left(self, events: int) -> None:
-        """Whoever waits has closed his side. One who has begun TLS, or has said nothing, is gone; others may wait for an answer."""
-        try:
-            said = self.client.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
-        except OSError:
-            said = b""
-        if events & GONE or said in (b"", b"\x16"):
-            self.close("fail", "the client went away")
-        else:
-            self.server.want(self.client, 0)
-
-    def admitted(self, verdict: Verdict) -> None:
-        """The answer is yes. A client of the proxy is still to be heard."""
-        assert isinstance(self.gate, Proxy)  # noqa: S101 - nobody else asks
-        self.phase = HEAD
-        self._up_wants = READ
-        try:
-            self._pending += self.gate.settle(verdict)
-            self._take_over(self.gate)
-            self._account()
-            if self.phase == HEAD:
-                if self._pending:
-                    self._resolve()
-                else:
-                    self.server.clock.set(self, HEAD_TIME)
-        except Refused as refusal:
-            self.refuse(refusal)
-        except Lost:
-            self.close("fail", "the client went away", reset=True)
-        else:
-            self._turn()
-
-    def unheld(self, reason: str) -> None:
-        """The answer is no."""
-        self.refuse(denied(reason))
 
     def _splice_up(self) -> None:
         assert self.upstream is not None  # noqa: S101 - OPEN
@@ -347,8 +277,6 @@ class Connection(Outbound):
     def refuse(self, refusal: Refused) -> None:
         """Ends it because of what the client said, or where that would have led."""
         if self.phase != CLOSED:
-            if isinstance(self.gate, Proxy) and self.gate.asked[0]:
-                self.asked = self.gate.asked
             self._end("deny", refusal.reason, refusal.answer)
 
     def _end(self, verdict: str, reason: str, answer: bytes) -> None:
@@ -404,8 +332,6 @@ class Connection(Outbound):
         """Ends it at once. With a verdict that is a decision of its own, to be recorded."""
         if self.phase == CLOSED:
             return
-        if self.phase == HELD and self.server.holds is not None:
-            self.server.holds.gone(self)
         self.phase = CLOSED
         if verdict:
             self.server.report(self.event, self.asked, (verdict, reason))
@@ -426,7 +352,7 @@ class Connection(Outbound):
             self._held = self.server.account(self._held, held)
 
     def _interest(self) -> None:
-        if self.phase in (LINGER, CLOSED, HELD):
+        if self.phase > OPEN:
             return
         up, down = self._up_wants, self._down.wants if self._down is not None else WAIT
         self.server.want(self.client, (IN if up == READ else 0) | (OUT if down == WRITE else 0))

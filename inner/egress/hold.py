@@ -7,10 +7,13 @@ asked about has an address for as long; nothing is ever asked outside for it.
 
 from __future__ import annotations
 
+import select
+
 from inner.egress import tls
-from inner.egress.connection import CROWDED, Connection
+from inner.egress.connection import GONE, Connection
 from inner.egress.gates import Raw, Refused, denied
 from inner.egress.outbound import HELD
+from inner.egress.relay import WAIT
 from inner.egress.rules import HTTP, HTTPS, normal_name
 from inner.frozen import TYPE_CHECKING
 
@@ -20,7 +23,10 @@ if TYPE_CHECKING:
 
     from inner.egress.rules import Rules, Verdict
     from inner.egress.server import Server
+else:
+    import _socket
 
+CROWDED = "too many wait for an answer: not on the list"
 TIME = 60.0  # seconds that a question is open
 QUESTIONS, WAITING = 16, 64  # at a time
 UNANSWERED = 64  # names; whoever was asked as often and has said nothing is not asked any more
@@ -31,7 +37,7 @@ class Question:
 
     def __init__(self, holds: Holds, host: str, port: int) -> None:
         self.holds, self.host, self.port = holds, host, port
-        self.waiting: dict[Connection, None] = {}
+        self.waiting: dict[Waiting, None] = {}
         self.until = holds.server.now + TIME
 
     def late(self) -> None:
@@ -63,7 +69,7 @@ class Holds:
             and len(self.unanswered) < UNANSWERED
         )
 
-    def take(self, connection: Connection, host: str, port: int) -> bool:
+    def take(self, connection: Waiting, host: str, port: int) -> bool:
         """Lets a connection wait; False when there is no room."""
         question = self.open.get((host, port))
         if sum(len(one.waiting) for one in self.open.values()) >= WAITING or (not question and len(self.open) >= QUESTIONS):
@@ -76,7 +82,7 @@ class Holds:
         question.waiting[connection] = None
         return True
 
-    def gone(self, connection: Connection) -> None:
+    def gone(self, connection: Waiting) -> None:
         """It has ended by itself; the question stays."""
         for question in self.open.values():
             question.waiting.pop(connection, None)
@@ -108,7 +114,7 @@ class Holds:
         for question in list(self.open.values()):
             question.late()
 
-    def _close(self, question: Question) -> list[Connection]:
+    def _close(self, question: Question) -> list[Waiting]:
         self.server.clock.clear(question)
         del self.open[question.host, question.port]
         return list(question.waiting)
@@ -119,7 +125,49 @@ class Holds:
             yield f"{one.host}\0{one.port}\0{max(0, round(one.until - self.server.now))}\0{len(one.waiting)}"
 
 
-class Held(Connection):
+class Waiting(Connection):
+    """A connection that can hang on the user's answer, in the phase HELD. The answer is `admitted` or `unheld`."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def admitted(self, verdict: Verdict) -> None: ...
+        def unheld(self, reason: str) -> None: ...
+
+    def wait(self) -> bool:
+        """Reads nothing before the answer: the kernel keeps what it has room for, and tells when the client has said all. False where
+        too many wait."""
+        if self.server.holds is None or not self.server.holds.take(self, *self.asked):
+            return False
+        self.phase = HELD
+        self._up_wants = WAIT
+        self.server.clock.clear(self)
+        self.server.want(self.client, select.EPOLLRDHUP)
+        return True
+
+    def on_client(self, events: int) -> None:
+        """While it waits: it has closed its side. One who has begun TLS, or has said nothing, is gone; others may wait for an answer."""
+        if self.phase != HELD:
+            super().on_client(events)
+            return
+        try:
+            said = self.client.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
+        except OSError:
+            said = b""
+        if events & GONE or said in (b"", b"\x16"):
+            self.close("fail", "the client went away")
+        else:
+            self.server.want(self.client, 0)
+
+    def close(self, verdict: str = "", reason: str = "", *, reset: bool = False) -> None:
+        """Also what it waited for goes on without it."""
+        if self.phase == HELD and self.server.holds is not None:
+            self.server.holds.gone(self)
+        super().close(verdict, reason, reset=reset)
+
+
+class Held(Waiting):
     """A connection to an address that stands for a name on no list: nothing of it is read before the answer."""
 
     __slots__ = ()
@@ -129,11 +177,8 @@ class Held(Connection):
 
     def begin(self) -> None:
         """Waits, or is refused where too many do."""
-        self.phase = HELD
-        if self.server.holds is None or not self.server.holds.take(self, *self.asked):
+        if not self.wait():
             self.unheld(CROWDED)
-        else:
-            self.hush()
 
     def admitted(self, verdict: Verdict) -> None:
         """From here on it is one like any other."""

@@ -12,7 +12,7 @@ import time
 
 from inner.egress import address, dns
 from inner.egress.connection import HEAD_TIME, Connection
-from inner.egress.gates import Plain, Proxy, Target, gate
+from inner.egress.gates import Plain, Target, gate
 from inner.egress.names import DNS_PORT, PROXY_PORT, TTL
 from inner.egress.relay import Pipes, reset
 from inner.egress.rules import HTTP, HTTPS
@@ -242,15 +242,9 @@ class Server:
                 sock.close()
             return
         if (where, port) == (RESOLVER, PROXY_PORT):
-            self.connect(
-                Connection(
-                    self,
-                    sock,
-                    (RESOLVER, PROXY_PORT),
-                    None,
-                    Proxy(self.rules, self.holds.asks if self.holds is not None else None),
-                )
-            )
+            from inner.egress.proxied import Proxied
+
+            self.connect(Proxied(self, sock))
             return
         host = self.names.meant(where)
         verdict = self.rules.decide(host or where, port)
