@@ -44,9 +44,9 @@ class Copy:
         """Refs at the start and now."""
         text = read(f"{self.before}/packed-refs")
         try:
-            packed = read(f"{self.now}/packed-refs", 1 << 28)
+            packed = read(f"{self.now}/packed-refs")
         except OSError:
-            packed = b""
+            packed = text  # gone, too large, or none of git's: git writes this file without a ref, it does not take it away
         was = self.packed(text)
         now = dict(was) if packed == text else self.packed(packed)
         for name, content in walk_refs(self.now, MOST_REFS):

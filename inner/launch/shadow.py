@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 RECORD = "record"
 LOG_BYTES = 1 << 18  # of a reflog, from its end
-MOST_BYTES = 1 << 30
+MOST_BYTES = 1 << 28  # of one file: a sparse one from an archive says any number
+MOST_INDEX = 1 << 30  # an index has about 100 bytes for each file
 # Files and folders in which git keeps an unfinished operation (gitrepository-layout(5), sequencer.c).
 STATE = ("MERGE_HEAD", "MERGE_MODE", "MERGE_MSG", "MERGE_AUTOSTASH", "CHERRY_PICK_HEAD", "REVERT_HEAD", "ORIG_HEAD", "SQUASH_MSG",
          "AUTO_MERGE", "REBASE_HEAD", "BISECT_LOG", "BISECT_START", "BISECT_TERMS", "BISECT_NAMES", "BISECT_EXPECTED_REV",
@@ -183,27 +184,31 @@ def is_hash(text: bytes) -> bool:
     return len(text) in (40, 64) and not text.strip(b"0123456789abcdef")
 
 
-def read(path: str, most: int = MOST_BYTES) -> bytes:
-    """A regular file that is reached through no symbolic link; OSError else. The project may have put anything there."""
+def read(path: str, most: int = 0) -> bytes:
+    """A regular file that is reached through no symbolic link, or its first `most` bytes; OSError else, and when the whole of one is
+    too much. The project may have put anything there."""
+    with open(_open(path, 0 if most else MOST_BYTES), "rb", buffering=0) as file:
+        return (file.read(most) if most else file.readall()) or b""
+
+
+def _open(path: str, most: int) -> int:
+    """A descriptor to read it from; OSError for one of more than `most` bytes (0: any number)."""
     found = open_path(path)
     try:
-        if not stat.S_ISREG(os.fstat(found).st_mode):
+        info = os.fstat(found)
+        if not stat.S_ISREG(info.st_mode):
             raise OSError(22, "not a regular file", path)
-        fd = os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        if most and info.st_size > most:
+            raise OSError(27, f"`{path.rpartition('/')[2]}` has more than {most >> 20} MiB", path)
+        return os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     finally:
         os.close(found)
-    with open(fd, "rb", buffering=0) as file:
-        return file.readall() if most >= MOST_BYTES else file.read(most) or b""
 
 
 def _copy(source: str, target: str) -> None:
-    found = open_path(source)
-    try:
-        if not stat.S_ISREG(os.fstat(found).st_mode):
-            return
-        fd = os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    finally:
-        os.close(found)
+    if not stat.S_ISREG(os.lstat(source).st_mode):
+        return
+    fd = _open(source, MOST_INDEX)
     from inner.launch.copies import copy_content
 
     try:

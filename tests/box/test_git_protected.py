@@ -316,6 +316,30 @@ def test_a_git_folder_that_is_a_link_is_refused(machine):
     assert "symbolic link" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "how", ["rm .git/packed-refs", "rm .git/packed-refs; mkfifo .git/packed-refs", "truncate -s 1T .git/packed-refs"]
+)
+def test_without_a_list_of_refs_no_branch_counts_as_deleted(machine, how):
+    project = machine.project("proj", "git branch third")
+    before = machine.git("for-each-ref", cwd=project)
+    machine.box(how, project)
+    assert machine.git("for-each-ref", cwd=project) == before
+    machine.box("git branch -q -D third", project)
+    assert "refs/heads/third" not in machine.git("for-each-ref", cwd=project)
+
+
+@pytest.mark.parametrize("name", ["index", "packed-refs", "logs/HEAD"])
+def test_a_file_of_git_that_takes_no_room_and_says_it_is_huge_is_not_copied(machine, name):
+    """As an archive can bring it: the copy would fill the disk, or the memory."""
+    project = machine.project("proj", f"truncate -s 1T .git/{name}")
+    assert (project / ".git" / name).stat().st_blocks * 512 < 1 << 20
+    done = machine.box("true", project, status=125)
+    assert f"cannot copy git's state of `{project}`: `{name.rpartition('/')[2]}` has more than" in done.stderr
+    assert 'git_dir = "ro"' in done.stderr
+    kept = [path for path in (machine.home / ".local/state/inner").rglob("*") if path.is_file()]
+    assert sum(path.stat().st_blocks * 512 for path in kept) < 1 << 22
+
+
 def test_git_outside_is_not_asked_by_what_the_project_says(machine):
     """A hostile repository: everything in its configuration that runs programs, before, during and after a run with commits."""
     project = machine.project()
