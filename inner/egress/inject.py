@@ -165,8 +165,14 @@ class Injected(Connection):
             except BlockingIOError:
                 return False
             except OSError:
-                raise Lost(source=False) from None
+                if self.phase != OPEN:
+                    raise Lost(source=False) from None
+                self._stop_listening()
         return True
+
+    def _stop_listening(self) -> None:
+        super()._stop_listening()
+        self._wire.clear()
 
     def _pump_up(self) -> None:
         if self.phase != OPEN:
@@ -179,13 +185,17 @@ class Injected(Connection):
             if self._up_wants == DONE:
                 return
             if self._pending:
-                size = self._tls.write(self._pending[:PIECE])
+                try:
+                    size = self._tls.write(self._pending[:PIECE])
+                except ssl.SSLError:  # it has said that something is wrong
+                    self._stop_listening()
+                    continue
                 del self._pending[:size]
                 self.sent += size
                 self._wire += self._from_tls.read()
                 self._account()
             elif self._ended:
-                if not self.gate.between:  # type: ignore[attr-defined]
+                if not self.gate.between and not self._deaf:  # type: ignore[attr-defined]
                     raise Lost(source=True)
                 self._up_wants = DONE
                 return

@@ -45,8 +45,11 @@ def make(space: int, wanted: Sequence[Listener], addresses: Sequence[str] = (), 
     """One socket per listener, in that order; None for an IPv6 one where the box has no IPv6. `addresses` become local in the
     box, whose network namespace is `space` (`of`). `init`: its first process, while it may not have come that far. Raises RunError.
     """
-    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
-    pid = os.fork()
+    try:
+        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+        pid = os.fork()
+    except OSError as problem:
+        raise RunError(f"cannot make the network of the box: {problem.strerror}", hint="inner doctor") from None
     if pid == 0:
         ours.close()
         _inside(theirs, space, wanted, addresses, init)

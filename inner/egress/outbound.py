@@ -133,3 +133,5 @@ class Outbound:
         if self.upstream is not None:
             self.server.forget(self.upstream)
             self.upstream = None
+        elif self.target is not None:
+            self.server.resolver.forget(self.target.name, self._resolved)

@@ -115,9 +115,9 @@ class Direction:
                 self.wants = DONE
                 finish(self.target)
                 return
-            if pipe is None:
-                pipe = self._pipe = self._pipes.take()
             try:
+                if pipe is None:
+                    pipe = self._pipe = self._pipes.take()
                 size = os.splice(source, pipe.inlet, pipe.size, flags=FLAGS)
             except BlockingIOError:
                 self.drop()

@@ -56,7 +56,7 @@ class Resolver:
         self._look = look
         self._asked: list[str] = []  # append and pop are atomic: the two sides share nothing else
         self._answered: list[tuple[str, Answer]] = []
-        self._wanted: dict[str, list[Callable[[Answer], None]]] = {}
+        self._wanted: dict[str, dict[Callable[[Answer], None], None]] = {}
         self._kept: dict[str, tuple[float, Answer]] = {}
         self._threads = 0
 
@@ -68,27 +68,33 @@ class Resolver:
             return
         waiting = self._wanted.get(name)
         if waiting is not None:
-            waiting.append(then)
+            waiting[then] = None
             return
         if len(self._wanted) >= QUEUE:
             then(((), "too many names at once"))
             return
-        self._wanted[name] = [then]
-        if self._threads < min(THREADS, len(self._wanted)):
-            self._start()
+        if self._threads < min(THREADS, len(self._wanted) + 1) and not self._start():
+            then(((), "no thread can be started to ask for it"))
+            return
+        self._wanted[name] = {then: None}
         self._asked.append(name)
         os.eventfd_write(self._work, 1)
 
-    def _start(self) -> None:
+    def forget(self, name: str, then: Callable[[Answer], None]) -> None:
+        """Who asked does not want to know any more. The question itself goes on: others may ask it as well."""
+        self._wanted.get(name, {}).pop(then, None)
+
+    def _start(self) -> bool:
+        """One more thread, where there can be one. False when there is none at all."""
         old = _thread.stack_size(STACK)
         try:
             _thread.start_new_thread(self._answer, ())
             self._threads += 1
-        except RuntimeError:
-            if not self._threads:
-                raise
+        except RuntimeError:  # no more processes, or no memory
+            pass
         finally:
             _thread.stack_size(old)
+        return self._threads > 0
 
     def _answer(self) -> None:
         while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import subprocess
 import sys
@@ -30,6 +31,8 @@ def main(asked: dict) -> dict:
         from inner.host import RealHost
 
         host = RealHost(dict(os.environ))
+    if asked.get("files"):  # as many descriptors may the egress process have
+        resource.setrlimit(resource.RLIMIT_NOFILE, (asked["files"], asked["files"]))
     egress = start.prepare(network, host, credentials=credentials, event_fd=event_fd)
     os.close(event_fd)
     files = {"/etc/resolv.conf": resolv_conf()} if network.mode == "allowlist" else {}

@@ -140,3 +140,22 @@ def test_sources(world, tmp_path, source):
     }[source]
     done = box(world, ask("allowed.test"), source=text)
     assert "auth=bearer from-a-source" in done["out"], done
+
+
+def test_an_answer_that_comes_before_the_end_of_an_upload_arrives(world):
+    script = "head -c 30000000 /dev/zero > /tmp/f; curl -sS -H Expect: -T /tmp/f http://allowed.test/early"
+    done = box(world, "", argv=["sh", "-c", script])
+    assert "TOO MUCH" in done["out"], done
+
+
+def test_a_server_that_breaks_off_ends_its_own_connection_only(world):
+    get = "GET {} HTTP/1.1\\r\\nHost: allowed.test\\r\\n\\r\\n"
+    code = (
+        f"s = socket.create_connection(('allowed.test', 80), 5); s.sendall(b'{get.format('/garbage')}')\n"
+        "print(s.recv(9))\n"
+        "try:\n"
+        f"    for _ in range(9): s.sendall(b'{get.format('/again')}'); time.sleep(0.05)\n"
+        "except OSError as e: print(e)\n"
+    )
+    done = box(world, code + ask("allowed.test"))
+    assert "GOOD GET /v1" in done["out"], done

@@ -123,6 +123,34 @@ def test_waiting_costs_no_time(world, code):
     assert done["cpu"] < 0.3, done["cpu"]
 
 
+KINDS = {
+    "answered": "say('allowed.test', b'5\\n', 9001)",
+    "its pipes are not empty": "s = socket.create_connection(('allowed.test', 9001), 9); s.sendall(b'90000000\\n'); time.sleep(0.02); s.recv(9); reset(s)",
+    "reset": "reset(socket.create_connection(('allowed.test', 7777), 9))",
+    "silent": "socket.create_connection(('allowed.test', 80), 9).close()",
+    "half closed": "say('allowed.test', b'words', 9002, end=True)",
+    "another host": "say('allowed.test', b'GET / HTTP/1.1\\r\\nHost: other.test\\r\\n\\r\\n')",
+    "another name in TLS": "say('allowed.test', hello('other.test'), 443)",
+    "nobody there": "say('nobody.test', b'GET / HTTP/1.1\\r\\nHost: nobody.test\\r\\n\\r\\n')",
+    "the proxy says no": "say('127.18.0.1', b'CONNECT other.test:443 HTTP/1.1\\r\\nHost: other.test\\r\\n\\r\\n', 3128)",
+    "by the proxy": "s = socket.create_connection(('127.18.0.1', 3128), 9); s.sendall(b'CONNECT allowed.test:7777 HTTP/1.1\\r\\nHost: allowed.test\\r\\n\\r\\n'); s.recv(99); s.close()",
+    "half a question about a name": "s = socket.create_connection(('127.18.0.1', 53), 9); s.sendall(b'\\0\\5words'); s.close()",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_connection_leaves_a_descriptor_behind(world, kind):
+    """Twice as many as the egress process may have descriptors."""
+    code = (
+        "def reset(s): s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\\1\\0\\0\\0\\0\\0\\0\\0'); s.close()\n"
+        f"for _ in range(400):\n    {KINDS[kind]}\n"
+        "print(say('allowed.test', b'GET /ok HTTP/1.1\\r\\nHost: allowed.test\\r\\nConnection: close\\r\\n\\r\\n', wait=10))\n"
+    )
+    allow = ["allowed.test", "nobody.test", *(f"allowed.test:{port}" for port in (7777, 9001, 9002))]
+    done = world.python(code, allow, files=200, timeout=100)
+    assert "GOOD GET /ok" in done["out"], done
+
+
 @pytest.mark.slow
 def test_soak(world):
     code = MANY + (

@@ -73,6 +73,13 @@ def web(conn: socket.socket, address: str, port: int) -> None:
             while data := conn.recv(65536):
                 conn.sendall(data)
             return
+        if path == "/early":  # answers and closes without reading what is sent
+            conn.sendall(b"HTTP/1.1 413 Too Much\r\nContent-Length: 9\r\nConnection: close\r\n\r\nTOO MUCH\n")
+            time.sleep(0.05)
+            return
+        if path == "/garbage":  # no record of TLS that can be read
+            os.write(conn.fileno(), b"\x17\3\3\0\x20" + bytes(32))
+            continue
         if fields.get("expect") == "100-continue":
             conn.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         size = int(fields.get("content-length", "0"))
