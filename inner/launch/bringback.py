@@ -87,6 +87,8 @@ class Taking:
         head, head_was = copy.head(copy.now), copy.head(copy.before)
         changed = {name: sha for name, sha in now.items() if was.get(name) != sha}
         gone = [name for name in was if name not in now]
+        if self.replaced():
+            return self._aside(changed, head)
         deltas, index_note = copy.staged()
         state = gitstate.Unfinished(gitstate.found(copy.before), gitstate.found(copy.now))
         added, modules = copy.trees(), self._modules()
@@ -139,10 +141,35 @@ class Taking:
         notes = (*self.notes, *refs.notes, *(note for one in below for note in one.notes))
         return Brought(self.shadow.top, tuple(refs.updated), kept, notes, tuple(made))
 
+    def replaced(self) -> bool:
+        """Whether the box took the copy away, and perhaps made a repository in its place (`rm -rf .git; git init`): what is not in
+        that was not deleted by anybody who saw it. `git init` makes no such file, and git removes none."""
+        return bool(self.shadow.alternates) and not self.fresh and not os.path.lexists(f"{self.copy.now}/commondir")
+
+    def _aside(self, changed: dict[str, str], head: str) -> Brought:
+        """Nothing of the repository is changed; what was committed in the other one is kept."""
+        from inner.launch.gitcommand import Git
+        from inner.launch.gitrefs import BROUGHT, Refs
+
+        again(self.into)
+        wanted = {name: sha for name, sha in changed.items() if name.startswith(BROUGHT)}
+        wanted |= {"HEAD": head} if is_hash(head.encode()) else {}
+        there = self._objects(list(dict.fromkeys(wanted.values())), []) if wanted else set()
+        refs = Refs(self.copy, Git(self.shadow.gitdir), self.run, there, BROUGHT)
+        for name, sha in wanted.items():
+            if sha in there:
+                refs.keep(name, sha)
+        note = "the box removed `.git`, or made it anew: yours is as it was"
+        if refs.kept:
+            note += f"; what was committed there is kept below `refs/inner/{self.run}`"
+        return Brought(self.shadow.top, notes=(*self.notes, *refs.notes, note))
+
     def changed(self) -> list[tuple[str, str, str]]:
         """(ref, what it was, what it is), "" for nothing; HEAD when it was moved; (what, "", "") for what is staged, and for work trees
         and submodules that were added."""
         was, now = self.copy.refs()
+        if self.replaced():
+            return [(name, was.get(name, ""), sha) for name, sha in sorted(now.items()) if was.get(name) != sha]
         found = [
             (name, was.get(name, ""), now.get(name, ""))
             for name in sorted(was.keys() | now.keys())

@@ -228,6 +228,24 @@ def test_two_boxes_of_one_project_commit_to_two_branches(machine):
     sound(machine, project)
 
 
+def test_a_repository_that_the_box_throws_away_or_makes_anew_is_as_it_was(machine):
+    """What agents do who want a clean start. What is missing in the new one was not deleted from the old one."""
+    project = machine.project()
+    machine.sh("echo s >> a; git stash -q; echo staged > staged; git add staged; git branch more", project)
+    look = "git for-each-ref --format='%(refname) %(objectname)' refs/heads refs/tags refs/stash; cat .git/HEAD; git stash list; git ls-files -s; git status --short; git reflog"
+    before = machine.sh(look, project)
+    done = machine.box("rm -rf .git 2>/dev/null; true", project)
+    assert "the box removed `.git`, or made it anew: yours is as it was\n" in done.stderr
+    assert machine.sh(look, project) == before
+    done = machine.box("rm -rf .git 2>/dev/null; git init -q -b main; git add a; git commit -qm anew", project)
+    assert "what was committed there is kept below `refs/inner/" in done.stderr
+    assert machine.sh(look, project) == before
+    assert machine.git("for-each-ref", "--format=%(subject)", "refs/inner", cwd=project) == "anew"
+    sound(machine, project)
+    machine.box("rm -rf .git", project, profile=OPEN, status=None)
+    assert not (project / ".git/HEAD").exists()
+
+
 def test_what_a_killed_run_committed_is_recovered_by_the_next(machine):
     project = machine.project()
     box = subprocess.Popen(
