@@ -174,21 +174,17 @@ def _idle(review: record.Review) -> bool:
     return False
 
 
-def _changes(number: int) -> str:
-    return "1 change is" if number == 1 else f"{number} changes are"
-
-
 def told(kept: Kept) -> list[str]:
     """What to say when the run is over."""
     if kept.review is None:
         return ["nothing was changed that would be kept for review"]
     from inner.review.hosted import runs
 
-    name = kept.review.id
-    code = sum(bool(runs(change)) for change in kept.changes)
-    text = f"{_changes(len(kept.changes))} kept for review" + (f", {code} of them may run code outside" if code else "")
-    text += " and what was done in git" if _commits(kept.review) else ""
-    return [f"{text}: `inner diff {name}`, then `inner apply {name}` or `inner discard {name}`"]
+    number, code = len(kept.changes), sum(bool(runs(change)) for change in kept.changes)
+    what = [f"{number} change{'s' if number > 1 else ''}" + (f" ({code} may run code outside)" if code else "")] if number else []
+    what += ["what was done in git"] if _commits(kept.review) else []
+    name = "" if os.getcwd() == kept.review.project else f" {kept.review.id}"  # without, the latest of this folder is meant
+    return [f"for review: {', and '.join(what)}", f"`inner diff{name}`, then `inner apply{name}` or `inner discard{name}`"]
 
 
 def _points(mount: Overlay, plan: Plan) -> list[str]:

@@ -36,7 +36,7 @@ def test_the_host_stays_as_it_is_until_apply_and_then_is_what_the_box_made(world
     before = tree(world.project)
     done = world.sh(EDIT + "; cat a.txt link/d")
     assert done.stdout == "one\ntwo\nthree\nfour\nb\n"
-    assert "kept for review" in done.stderr
+    assert "inner: for review: 11 changes\ninner: `inner diff`, then `inner apply` or `inner discard`\n" in done.stderr
     assert tree(world.project) == before
     done = world.inner("apply", "--yes")
     assert done.returncode == 0, done.stderr
