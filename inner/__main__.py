@@ -1,12 +1,13 @@
 """Entry of the `inner` command and of `python -m inner`: a plain `inner run` starts at once, everything else through Typer."""
 
-from __future__ import annotations
-
 import gc
 import os
 import sys
 
-sys.path[:] = [place for place in sys.path if place.startswith("/")]  # nothing is imported from where inner is started
+# Nothing is imported from where inner is started: `python -m` has put that first. What is above is built in, or frozen; `__future__` is not.
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]
+sys.path[:] = [place for place in sys.path if place.startswith("/")]
 
 
 def standard() -> None:
