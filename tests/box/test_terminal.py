@@ -64,6 +64,23 @@ class Screen:
         """Until the last line is `prompt`: the command before it has ended."""
         return self.wait(lambda text: text.rstrip().endswith(prompt.rstrip()))
 
+    def back(self):
+        """Until what `box` has started has ended: the shell has a new prompt below it."""
+        self.wait(lambda text: text.rstrip().endswith("host$") and f"{self.socket}-start" in text.replace("\n", ""))
+        return self.text()
+
+    def taken(self):
+        """Until inner, and not the shell, has the terminal, with every key."""
+        shell, terminal = self.tmux("display-message", "-p", "#{pane_pid} #{pane_tty}").split()
+
+        def it_has(_text):
+            with open(f"/proc/{shell}/stat") as file:
+                front = file.read().rpartition(") ")[2].split()[5]
+            modes = subprocess.run(["stty", "-a", "-F", terminal], capture_output=True, text=True, check=True).stdout
+            return front != shell and "-icanon" in modes
+
+        self.wait(it_has)
+
     def box(self, *command, prompt="box$ "):
         """Start a box in the pane."""
         words = [*INNER, "run", "-e", "PS1=box$ ", "-e", "EDITOR=vim", "--", *(command or ("bash", "--norc", "--noprofile"))]
@@ -92,7 +109,7 @@ def test_a_shell_with_its_job_control_and_back(screen):
     screen.line("clear; tty; [[ $- == *m* ]] && echo monitor-$((1 + 1))")
     assert "/dev/" in screen.wait("monitor-2")
     screen.line("clear; sleep 100 & jobs; fg")
-    screen.wait("Running")
+    screen.wait(lambda text: "Running" in text and text.rstrip().endswith("\nsleep 100"))
     time.sleep(0.3)
     screen.key("C-z")
     screen.wait("Stopped")
@@ -122,7 +139,7 @@ def test_a_command_of_ones_own_ends_without_a_word_and_an_agents_box_names_its_r
     agent.write_text("#!/bin/sh\necho agent-$((1 + 1))\n")
     agent.chmod(0o755)
     screen.box("sh", "-c", "echo own-$((1 + 1))", prompt="")
-    assert "inner: run" not in screen.last("host$ ").partition("own-2")[2]
+    assert "inner: run" not in screen.back().partition("own-2")[2]
     (screen.project / "start").write_text(f"PATH=~/.local/bin:$PATH exec {shlex.join([*INNER, 'claude'])}\n")
     screen.line("clear; sh start")
     assert "agent-2" in screen.wait("has ended: `inner log show` tells what it did")
@@ -134,12 +151,16 @@ def test_an_interrupt_ends_the_command_and_not_the_box(screen):
     screen.wait("begun-2")
     time.sleep(0.3)
     screen.key("C-c")
+    screen.last("box$ ")
     screen.line("echo still-$((40 + 2))")
-    seen = screen.wait("still-42")
-    assert "status-0" not in seen
+    screen.wait("\nstill-42")
+    prompts = screen.last("box$ ").count("box$")
+    assert "status-0" not in screen.text()
     screen.key("C-c")
+    screen.wait(lambda text: text.count("box$") > prompts)
     screen.line("cat")
-    time.sleep(0.3)
+    screen.line("echoed")
+    screen.wait("\nechoed\nechoed")
     screen.key("C-d")
     screen.last("box$ ")
     screen.key("C-d")
@@ -155,7 +176,7 @@ def test_the_whole_run_stops_and_continues_as_a_job_of_the_host(screen):
     screen.line("clear; jobs; echo here-$((1 + 1))")
     screen.wait("here-2")
     screen.line("fg")
-    time.sleep(0.7)
+    screen.taken()
     screen.key("C-c")
     screen.last("host$ ")
     screen.line("echo status-$?")
@@ -266,7 +287,7 @@ def test_the_boxs_terminal_is_its_own(screen):
 
 def test_what_a_box_leaves_on_the_terminal_is_put_right(screen):
     screen.box("sh", "-c", "printf '\\033[?1049h\\033[?25l'; stty raw -echo; exit 4", prompt="")
-    screen.last("host$ ")
+    screen.back()
     screen.line("echo status-$?; stty -a | grep -o ' echo ' ; echo end-$((1 + 1))")
     seen = screen.wait("end-2")
     assert "status-4" in seen and "\n echo" in seen
@@ -320,7 +341,7 @@ def test_a_run_in_the_background_leaves_the_terminal_to_the_shell(screen):
     assert "Running" in seen and "Stopped" not in seen
     assert {"icanon", "echo", "isig", "icrnl", "onlcr"} <= set((screen.project / "modes").read_text().replace(";", " ").split())
     screen.line("fg")
-    time.sleep(1)
+    screen.taken()
     screen.line("a line")
     screen.wait("got-a line")
     screen.last("host$ ")
@@ -330,7 +351,7 @@ def test_a_run_in_the_background_leaves_the_terminal_to_the_shell(screen):
 
 def test_a_run_goes_on_behind_the_shell_and_comes_back(screen):
     screen.box(
-        "sh", "-c", "n=0; while [ $n -lt 200 ]; do n=$((n+1)); echo $n > count; sleep 0.05; done; read x; echo got-$x", prompt=""
+        "sh", "-c", "n=0; while [ $n -lt 1000 ]; do n=$((n+1)); echo $n > count; sleep 0.05; done; read x; echo got-$x", prompt=""
     )
     screen.wait(lambda _: (screen.project / "count").exists())
     time.sleep(0.3)
@@ -338,13 +359,13 @@ def test_a_run_goes_on_behind_the_shell_and_comes_back(screen):
     screen.wait("Stopped")
     screen.line("bg; clear; echo shell-$((1 + 1))")
     screen.wait("shell-2")
-    before = int((screen.project / "count").read_text() or 0)
-    time.sleep(0.6)
+    count = lambda: int((screen.project / "count").read_text() or 0)  # noqa: E731 - nothing is in it for a moment
+    before = count()
+    screen.wait(lambda _: count() > before + 1)
     screen.line("clear; jobs; echo shell-$((1 + 2))")
-    seen = screen.wait("shell-3")
-    assert "Running" in seen and int((screen.project / "count").read_text() or 0) > before
+    assert "Running" in screen.wait("shell-3")
     screen.line("fg")
-    time.sleep(0.6)
+    screen.taken()
     screen.key("C-c")
     screen.last("host$ ")
     screen.line("echo status-$?")

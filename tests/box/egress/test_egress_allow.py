@@ -104,7 +104,7 @@ def test_http_and_tls_on_a_named_port(world):
 def test_public_addresses_may_be_on_the_list(world):
     code = (
         "print(fetch('45.45.45.45', None, host='45.45.45.45'))\n"
-        "s = socket.create_connection(('2a00:45::45', 7777), 3); s.sendall(b'hi'); print(s.recv(9))\n"
+        "s = socket.create_connection(('2a00:45::45', 7777), 20); s.sendall(b'hi'); print(s.recv(9))\n"
         "print(say('45.45.45.66', b'', 443))"
     )
     done = world.python(code, ["45.45.45.45", "[2a00:45::45]:7777"])
@@ -141,7 +141,7 @@ def test_ipv6_upstreams_and_names_with_both(world):
 def test_keep_alive_and_pipelining(world):
     code = (
         "r = b'GET /%d HTTP/1.1\\r\\nHost: allowed.test\\r\\n\\r\\n'\n"
-        "s = socket.create_connection(('allowed.test', 80), 3)\n"
+        "s = socket.create_connection(('allowed.test', 80), 20)\n"
         "s.sendall(r % 1); a = s.recv(999); s.sendall(r % 2 + r % 3); time.sleep(0.3); print(a, s.recv(999))"
     )
     done = world.python(code, ["allowed.test"])
@@ -164,7 +164,7 @@ def test_half_a_connection_goes_on(world):
 
 def test_an_answer_is_heard_though_the_upload_is_not(world):
     code = (
-        "s = socket.create_connection(('allowed.test', 9003), 3); s.settimeout(5); n = 0\n"
+        "s = socket.create_connection(('allowed.test', 9003), 20); s.settimeout(5); n = 0\n"
         "try:\n    s.sendall(b'u' * 3_000_000)\nexcept OSError: pass\n"
         "try:\n    while d := s.recv(65536): n += len(d)\nexcept OSError as e: print(e)\n"
         "print(n)"

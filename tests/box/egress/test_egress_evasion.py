@@ -129,7 +129,7 @@ def test_another_name_inside_of_tls(world):
     code = (
         "print(fetch('allowed.test', 'evil.test', host='allowed.test'), fetch('allowed.test', None, host='allowed.test'))\n"
         "def slow(b, port=443):\n"
-        "    s = socket.create_connection(('allowed.test', port), 3); s.settimeout(3)\n"
+        "    s = socket.create_connection(('allowed.test', port), 20); s.settimeout(3)\n"
         "    try:\n"
         "        for i in range(0, len(b), 7): s.sendall(b[i:i + 7]); time.sleep(0.001)\n"
         "        return s.recv(99)\n"
@@ -211,14 +211,14 @@ def test_the_proxy_has_the_same_rules(world):
                "169.254.169.254:80", "127.18.0.1:53", "127.18.0.2:443", "allowed.test@evil.test:443", "evil.test\\0.allowed.test:443"]  # fmt: skip
     code = (
         f"for t in {targets!r}:\n"
-        "    s = socket.create_connection(('127.18.0.1', 3128), 3); s.settimeout(3)\n"
+        "    s = socket.create_connection(('127.18.0.1', 3128), 20); s.settimeout(3)\n"
         "    s.sendall(f'CONNECT {t} HTTP/1.1\\r\\nHost: {t}\\r\\n\\r\\n'.encode('latin-1')); a = s.recv(999); b = b''\n"
         "    try:\n"
         "        if b' 200 ' in a: s.sendall(hello('allowed.test')); b = s.recv(999)\n"
         "    except OSError as e: b = str(e).encode()\n"
         "    print(t, a.split(b'\\r\\n')[0], b[:20])\n"
         "for t, n in (('allowed.test:443', 'evil.test'), ('allowed.test:443', None), ('ALLOWED.test.:443', 'evil.test')):\n"
-        "    s = socket.create_connection(('127.18.0.1', 3128), 3); s.settimeout(3)\n"
+        "    s = socket.create_connection(('127.18.0.1', 3128), 20); s.settimeout(3)\n"
         "    s.sendall(f'CONNECT {t} HTTP/1.1\\r\\nHost: {t}\\r\\n\\r\\n'.encode()); a = s.recv(999); print(fetch('', n, sock=s, host='evil.test'))\n"
         "for u in ('http://evil.test/', 'http://127.0.0.1/', 'http://allowed.test@evil.test/', 'https://evil.test/', '/', 'http://loop.test/', 'ftp://allowed.test/'):\n"
         "    print(u, say('127.18.0.1', f'GET {u} HTTP/1.1\\r\\nHost: allowed.test\\r\\n\\r\\n'.encode(), 3128)[:40])\n"
@@ -257,7 +257,7 @@ def test_no_list_no_network(world):
 
 def test_when_the_process_dies_the_box_has_no_network(world):
     code = (
-        "s = socket.create_connection(('allowed.test', 7777), 3); s.sendall(b'x'); print(s.recv(9)); sys.stdout.flush(); time.sleep(1.5)\n"
+        "s = socket.create_connection(('allowed.test', 7777), 20); s.sendall(b'x'); print(s.recv(9)); sys.stdout.flush(); time.sleep(1.5)\n"
         "print(s.recv(9) if True else 0, say('127.18.0.2', b'x', 7777), say('127.18.0.2', b'x', 443), dns('allowed.test'))"
     )
     done = world.python(

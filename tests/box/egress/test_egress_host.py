@@ -53,7 +53,7 @@ def box(code: str, allow: list[str]) -> dict:
 
 
 def ask(port: int) -> str:
-    return f"import socket\ns = socket.create_connection(('localhost', {port}), 3); s.sendall(b'hi'); print(s.recv(99))"
+    return f"import socket\ns = socket.create_connection(('localhost', {port}), 20); s.sendall(b'hi'); print(s.recv(99))"
 
 
 def test_a_named_service_of_the_host(service):

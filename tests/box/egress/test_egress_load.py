@@ -31,7 +31,7 @@ def test_silent_clients_do_not_keep_others_out(world):
         "held = []\n"
         "def more(n, data=b''):\n"
         "    for i in range(n):\n"
-        "        try:\n            s = socket.create_connection(('allowed.test', 80), 5); s.send(data) if data else 0; held.append(s)\n"
+        "        try:\n            s = socket.create_connection(('allowed.test', 80), 20); s.send(data) if data else 0; held.append(s)\n"
         "        except OSError as e: print(e); break\n"
         "more(2500); more(2500, b'GET / HTTP/1.1\\r\\nX: ' + b'y' * 9000)\n"
         "print(say('allowed.test', b'GET /ok HTTP/1.1\\r\\nHost: allowed.test\\r\\nConnection: close\\r\\n\\r\\n', wait=10))\n"
@@ -44,8 +44,8 @@ def test_silent_clients_do_not_keep_others_out(world):
 @pytest.mark.slow
 def test_silent_clients_are_sent_away(world):
     code = (
-        "s = socket.create_connection(('allowed.test', 80), 5); s.settimeout(30); s.sendall(b'GET / HT'); a = time.monotonic()\n"
-        "t = socket.create_connection(('allowed.test', 443), 5); t.settimeout(30); t.sendall(b'\\x16\\3\\1')\n"
+        "s = socket.create_connection(('allowed.test', 80), 20); s.settimeout(30); s.sendall(b'GET / HT'); a = time.monotonic()\n"
+        "t = socket.create_connection(('allowed.test', 443), 20); t.settimeout(30); t.sendall(b'\\x16\\3\\1')\n"
         "for i in range(40):\n"
         "    time.sleep(0.5)\n"
         "    try: s.sendall(b'T')\n"
@@ -108,14 +108,14 @@ def test_nonsense_on_every_listener(world):
     [
         "time.sleep(1.5)",
         # the server has closed, the client has not: and then the other way round
-        "s = socket.create_connection(('allowed.test', 9001), 3); s.sendall(b'1\\n'); time.sleep(1.5)",
-        "s = socket.create_connection(('allowed.test', 7777), 3); s.shutdown(1); time.sleep(1.5)",
+        "s = socket.create_connection(('allowed.test', 9001), 20); s.sendall(b'1\\n'); time.sleep(1.5)",
+        "s = socket.create_connection(('allowed.test', 7777), 20); s.shutdown(1); time.sleep(1.5)",
         # nobody reads
-        "s = socket.create_connection(('allowed.test', 9001), 3); s.sendall(b'90000000\\n'); time.sleep(1.5)",
-        "s = socket.create_connection(('allowed.test', 9001), 3); s.sendall(b'90000000\\n'); s.shutdown(1); time.sleep(1.5)",
-        "s = socket.create_connection(('allowed.test', 443), 3); s.send(b'\\x16\\3'); time.sleep(1.5)",
-        "s = socket.create_connection(('allowed.test', 443), 3); s.send(b'GET'); time.sleep(1.5)",
-        "s = socket.create_connection(('nobody.test', 80), 3); s.send(b'GET / HTTP/1.1\\r\\nHost: nobody.test\\r\\n\\r\\n'); s.shutdown(1); time.sleep(1.5)",
+        "s = socket.create_connection(('allowed.test', 9001), 20); s.sendall(b'90000000\\n'); time.sleep(1.5)",
+        "s = socket.create_connection(('allowed.test', 9001), 20); s.sendall(b'90000000\\n'); s.shutdown(1); time.sleep(1.5)",
+        "s = socket.create_connection(('allowed.test', 443), 20); s.send(b'\\x16\\3'); time.sleep(1.5)",
+        "s = socket.create_connection(('allowed.test', 443), 20); s.send(b'GET'); time.sleep(1.5)",
+        "s = socket.create_connection(('nobody.test', 80), 20); s.send(b'GET / HTTP/1.1\\r\\nHost: nobody.test\\r\\n\\r\\n'); s.shutdown(1); time.sleep(1.5)",
     ],
 )
 def test_waiting_costs_no_time(world, code):

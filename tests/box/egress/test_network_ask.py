@@ -309,24 +309,39 @@ def on_a_terminal(world, script, answer):
     return seen.decode()
 
 
-def test_a_terminal_is_told_at_once_at_the_beginning_of_a_line(world):
+@pytest.fixture
+def go(world):
+    """Holds a script (`GO`) until the terminal has shown what came before."""
+    path = world.project / "go"
+    yield path
+    path.unlink()
+
+
+GO = "while [ ! -e go ]; do sleep 0.05; done"
+
+
+def test_a_terminal_is_told_at_once_at_the_beginning_of_a_line(world, go):
     def answer(seen):
+        if b"fetching" in seen:
+            go.touch()
         return TOLD.encode() in seen and decide(world, "allow", "wild.test")
 
-    seen = on_a_terminal(world, "printf 'fetching... '; curl -sS http://wild.test/; echo BYE", answer)
+    seen = on_a_terminal(world, f"printf 'fetching... '; {GO}; curl -sS http://wild.test/; echo BYE", answer)
     assert seen.count(TOLD) == 1
     assert f"fetching... \r\n{TOLD}\r\n" in seen
     assert "GOOD GET" in seen
 
 
-@pytest.mark.parametrize("screen", ["printf '\\033[?1049h'", "stty -icanon -echo"])
-def test_a_full_screen_program_is_not_written_over(world, screen):
+@pytest.mark.parametrize("screen", ["printf '\\033[?1049hdrawn'", "stty -icanon -echo; echo drawn"])
+def test_a_full_screen_program_is_not_written_over(world, go, screen):
     """It has the other screen, or reads key by key: the question is listed, and nothing is drawn."""
 
-    def answer(_seen):
+    def answer(seen):
+        if b"drawn" in seen:
+            go.touch()
         return questions(world) and decide(world, "deny", "wild.test")
 
-    seen = on_a_terminal(world, f"{screen}; curl -sS http://wild.test/; printf '\\033[?1049l'; stty sane; echo BYE", answer)
+    seen = on_a_terminal(world, f"{screen}; {GO}; curl -sS http://wild.test/; printf '\\033[?1049l'; stty sane; echo BYE", answer)
     assert "waits" not in seen
     assert seen.index("BYE") < seen.index("denied: wild.test:80: denied by `wild.test`")
 

@@ -69,8 +69,8 @@ def upgrade(s):
     if b' 101 ' not in head: return head.split(b'\\r\\n')[0]
     s.sendall(b'\\x81\\x82masked'); return s.recv(99)
 c = ssl.create_default_context(); c.check_hostname = False; c.verify_mode = ssl.CERT_NONE
-print(upgrade(c.wrap_socket(socket.create_connection(('allowed.test', 443), 5), server_hostname='allowed.test')))
-print(upgrade(socket.create_connection(('allowed.test', 80), 5)))
+print(upgrade(c.wrap_socket(socket.create_connection(('allowed.test', 443), 20), server_hostname='allowed.test')))
+print(upgrade(socket.create_connection(('allowed.test', 80), 20)))
 """
 
 
