@@ -70,20 +70,22 @@ class Spares:
                 return False
             try:
                 return os.path.samestat(os.fstat(fd), info) and self._folder(fd, at, name, info)
+            except PermissionError:  # a file system without modes
+                return False
             finally:
                 os.close(fd)
         return self._move(at, name, kind, info)
 
     def _folder(self, fd: int, at: int, name: str, info: os.stat_result) -> bool:
+        moved = False
         os.fchmod(fd, SHUT)
         try:
-            if not os.listdir(fd) and self._move(at, name, "dir", info):
-                return True
-        except OSError:
-            os.fchmod(fd, stat.S_IMODE(info.st_mode))
-            raise
-        os.fchmod(fd, stat.S_IMODE(info.st_mode))
-        return False
+            shut = stat.S_IMODE(os.fstat(fd).st_mode) == SHUT
+            moved = shut and not os.listdir(fd) and self._move(at, name, "dir", info)
+        finally:
+            if not moved:
+                os.fchmod(fd, stat.S_IMODE(info.st_mode))
+        return moved
 
     def _move(self, at: int, name: str, kind: str, info: os.stat_result) -> bool:
         """Under a name that nobody looks for until it is known that this was moved, and nothing that has come in its place."""
