@@ -18,7 +18,7 @@ case ${1:-} in
     --uninstall)
         rm -rf "$place/venv" "$place/system"
         ! [ -e "$place" ] || rmdir --ignore-fail-on-non-empty "$place"
-        if grep -q "^#!$place/venv/bin/python " "$bin/inner" 2>/dev/null; then rm "$bin/inner"; fi
+        if grep -qF "$place/venv/bin/python" "$bin/inner" 2>/dev/null; then rm "$bin/inner"; fi
         case $(readlink "$bin/bwrap") in "$place"/*) rm "$bin/bwrap" ;; esac
         exit ;;
     *) say "usage: sh packaging/install.sh [--uninstall]"; exit 2 ;;
@@ -97,8 +97,12 @@ fi
 packages=$("$place/venv/bin/python" -I -c 'import inner; print(inner.__path__[0].rsplit("/", 1)[0])')
 own= # a bubblewrap that is there for this user alone is found whatever PATH says
 case $(readlink "$bin/bwrap" || true) in "$place"/*) own='os.environ["PATH"] = f"{os.environ.get('"'PATH', '/usr/bin:/bin'"')}:'"$bin"'"' ;; esac
+head="#!$place/venv/bin/python -IS"
+case $place in *[[:space:]]*) head="#!/bin/sh
+'''exec' \"$place/venv/bin/python\" -IS \"\$0\" \"\$@\"
+' '''" ;; esac # a first line is split at spaces (execve(2)); to Python the two below it are a text
 cat > "$bin/.inner.$$" <<EOF
-#!$place/venv/bin/python -IS
+$head
 import os, sys
 $own
 sys.path.insert(0, "$packages")

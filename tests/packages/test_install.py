@@ -90,6 +90,17 @@ def test_the_first_command_needs_nothing_but_python(clean, suite, user):
     made.out("sh", HERE, "--uninstall", user=user)
 
 
+def test_a_home_with_a_space_in_its_name(clean):
+    """The first line of a script is split at spaces."""
+    made, home = clean("trixie"), "/home/one/a b"
+    made.out("mkdir", "-p", f"{home}/project", user="one")
+    assert made.out("sh", "-c", FIRST, user="one", cwd="/tmp/tree", HOME=home, **PIP).splitlines()[0] == "hello from the box"
+    started = made.out(f"{home}/.local/bin/inner", "run", "--", "pwd", user="one", cwd=f"{home}/project", HOME=home)
+    assert started == f"{home}/project\n"
+    made.out("sh", HERE, "--uninstall", user="one", HOME=home)
+    assert not made.out("find", home, "-path", "*bin/*", user="one")
+
+
 def test_it_takes_nothing_away_that_it_did_not_bring(clean):
     made = clean("trixie")
     made.out("sh", "-c", "mkdir -p ~/.local/bin ~/.local/share/inner && echo mine | tee ~/.local/bin/inner ~/.local/bin/bwrap ~/.local/share/inner/x",
