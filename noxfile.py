@@ -19,6 +19,7 @@ nox.options.error_on_missing_interpreters = True
 
 PLACE = Path(os.environ.get("NOX_ENVDIR", ".nox")).absolute()
 WORKERS = ("-n", os.environ.get("INNER_TESTS_WORKERS", "2"))
+WAITERS = ("-n", os.environ.get("INNER_TESTS_WORKERS", "3"))  # for tests that wait as long as they compute
 _made: list[str] = []
 
 
@@ -75,13 +76,13 @@ def unit(session: nox.Session) -> None:
 @nox.session(venv_backend="none", tags=["test"])
 def box(session: nox.Session) -> None:
     """Real boxes with real bubblewrap."""
-    pytest(session, *WORKERS, "-m", "not root and not slow", "tests/box")
+    pytest(session, *WAITERS, "-m", "not root and not slow", "tests/box")
 
 
 @nox.session(venv_backend="none", tags=["test"])
 def escape(session: nox.Session) -> None:
     """Attempts to break out or leak: each is stopped in the box, and succeeds where nothing stops it."""
-    pytest(session, *WORKERS, "-m", "not root", "tests/escape")
+    pytest(session, *WAITERS, "-m", "not root", "tests/escape")
 
 
 @nox.session(venv_backend="none", tags=["test"])

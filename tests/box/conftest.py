@@ -23,8 +23,8 @@ def kept(tmp_path_factory):
 
 @pytest.fixture
 def place(kept):
-    yield lived.moved_in(kept.with_name("here"), kept)
-    lived.moved_out(kept.with_name("here"))
+    with lived.moved_in(kept) as here:
+        yield here
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from program import inner
@@ -35,9 +37,14 @@ def kept(place: Path) -> Path:
     return found
 
 
-def moved_in(place: Path, found: Path) -> Path:
+@contextmanager
+def moved_in(found: Path) -> Iterator[Path]:
+    place = found.with_name("here")
     shutil.copytree(found, place / CACHE)
-    return place
+    try:
+        yield place
+    finally:
+        moved_out(place)
 
 
 def moved_out(place: Path) -> None:

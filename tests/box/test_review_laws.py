@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 
+import lived
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -63,17 +63,11 @@ def edit(folder, edits):
     subprocess.run([*EDITOR], cwd=folder, input=json.dumps(edits), text=True, check=True)
 
 
-def remove(folder):
-    subprocess.run(["chmod", "-R", "u+rwx", str(folder)], check=False)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 @pytest.mark.parametrize("backend", BACKENDS)
 @settings(max_examples=30 if LONG else 4, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(before=ENTRIES, edits=EDITS)
-def test_apply_is_what_the_same_commands_would_have_done(tmp_path_factory, backend, before, edits):
-    place = tmp_path_factory.mktemp("law")
-    try:
+def test_apply_is_what_the_same_commands_would_have_done(kept, backend, before, edits):
+    with lived.moved_in(kept) as place:
         world = World(place, backend)
         direct = place / "direct"
         direct.mkdir()
@@ -89,15 +83,12 @@ def test_apply_is_what_the_same_commands_would_have_done(tmp_path_factory, backe
             assert done.returncode == 0, done.stderr
         assert tree(world.project) == tree(direct)
         assert world.reviews() == []
-    finally:
-        remove(place)
 
 
 @settings(max_examples=15 if LONG else 3, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(before=ENTRIES, edits=EDITS)
-def test_discard_is_as_if_nothing_had_run(tmp_path_factory, before, edits):
-    place = tmp_path_factory.mktemp("law")
-    try:
+def test_discard_is_as_if_nothing_had_run(kept, before, edits):
+    with lived.moved_in(kept) as place:
         world = World(place)
         edit(world.project, before)
         start = tree(world.project)
@@ -105,8 +96,6 @@ def test_discard_is_as_if_nothing_had_run(tmp_path_factory, before, edits):
         world.inner("discard", "--all", "--yes")
         assert tree(world.project) == start
         assert world.reviews() == []
-    finally:
-        remove(place)
 
 
 # --- killed at every step -----------------------------------------------------------------------------------------------------------
@@ -146,38 +135,39 @@ def killed(world, steps):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_an_apply_that_is_killed_at_any_step_is_finished_by_the_next(tmp_path, backend):
+def test_an_apply_that_is_killed_at_any_step_is_finished_by_the_next(kept, tmp_path, backend):
     reference = tmp_path / "reference"
     reference.mkdir()
     edit(reference, BEFORE)
     edit(reference, EDIT)
-    expected, steps = tree(reference), 0
-    while True:
-        world = World(tmp_path / str(steps), backend)
-        edit(world.project, BEFORE)
-        assert world.run(*EDITOR, input=json.dumps(EDIT), stdin=None).returncode == 0
-        if not killed(world, steps):
-            break
-        done = world.inner("apply", "--yes")
-        assert (done.returncode, world.reviews()) == (0, []), (steps, done.stderr)
-        assert tree(world.project) == expected, steps
-        steps += STRIDE
+    expected, steps, again = tree(reference), 0, True
+    while again:
+        with lived.moved_in(kept) as place:
+            world = World(place, backend)
+            edit(world.project, BEFORE)
+            assert world.run(*EDITOR, input=json.dumps(EDIT), stdin=None).returncode == 0
+            again = killed(world, steps)
+            if again:
+                done = world.inner("apply", "--yes")
+                assert (done.returncode, world.reviews()) == (0, []), (steps, done.stderr)
+                steps += STRIDE
+            assert tree(world.project) == expected, steps
     assert steps > 25
-    assert tree(world.project) == expected
 
 
-def test_what_was_written_outside_after_a_kill_is_not_lost(tmp_path):
+def test_what_was_written_outside_after_a_kill_is_not_lost(kept):
     """Killed between the swap and the look at what was swapped out, somebody's newest version is found again."""
-    steps = 0
-    while True:
-        world = World(tmp_path / str(steps))
-        file = world.write("a", "start\n")
-        world.sh("echo box >a")
-        if not killed(world, steps):
-            break
-        file.write_text("mine\n")
-        world.inner("apply", "--yes")
-        contents = {path.read_text() for path in world.project.iterdir()}
-        assert "mine\n" in contents, steps
-        steps += 1
+    steps, again = 0, True
+    while again:
+        with lived.moved_in(kept) as place:
+            world = World(place)
+            file = world.write("a", "start\n")
+            world.sh("echo box >a")
+            again = killed(world, steps)
+            if again:
+                file.write_text("mine\n")
+                world.inner("apply", "--yes")
+                contents = {path.read_text() for path in world.project.iterdir()}
+                assert "mine\n" in contents, steps
+                steps += 1
     assert steps >= 3

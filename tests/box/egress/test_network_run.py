@@ -80,7 +80,7 @@ def test_an_agent_brings_its_hosts(world):
 
 
 def test_denied_hosts_are_summed_up_with_what_to_type(world):
-    script = "for i in 1 2; do curl -s http://evil.test/; sleep 5.1; done; curl -s http://allowed.test:22/; curl -s http://other.test/; curl -s http://b.wild.test"
+    script = "curl -s http://evil.test/; sleep 5.1; curl -s http://evil.test/; curl -s http://allowed.test:22/; curl -s http://other.test/; curl -s http://b.wild.test"
     done = world.inner("run", "--allow-host", "allowed.test", *shell(script))
     assert done["err"].splitlines() == [
         "inner: denied: evil.test: not on the list, 2 times",
