@@ -58,12 +58,19 @@ def render(box: Container) -> str:
 
 
 def _volume(one: Volume) -> list[str]:
+    to = f"destination={one.dest}"
     if one.kind == "tmpfs":
-        return [f"--mount=type=tmpfs,destination={one.dest},tmpfs-size={one.size},tmpfs-mode=1777"]
+        return [_mount("type=tmpfs", to, f"tmpfs-size={one.size}", "tmpfs-mode=1777")]
     if one.kind == "mask":
-        return [
-            f"--mount=type=tmpfs,destination={one.dest},tmpfs-size=0,ro=true"
-            if one.shape == "dir"
-            else f"--mount=type=bind,source=/dev/null,destination={one.dest},ro=true"
-        ]
-    return [f"--mount=type=bind,source={one.src},destination={one.dest},ro={'true' if one.mode == 'ro' else 'false'}"]
+        empty = ("type=tmpfs", to, "tmpfs-size=0") if one.shape == "dir" else ("type=bind", "source=/dev/null", to)
+        return [_mount(*empty, "ro=true")]
+    return [_mount("type=bind", f"source={one.src}", to, f"ro={'true' if one.mode == 'ro' else 'false'}")]
+
+
+def _mount(*fields: str) -> str:
+    """A line of CSV, which podman reads since 4.4: a comma in the name of a folder begins no field. Before, it refuses the quotes."""
+    odd = frozenset('",\r\n')
+    quote = '"'
+    return "--mount=" + ",".join(
+        one if odd.isdisjoint(one) else f"{quote}{one.replace(quote, quote * 2)}{quote}" for one in fields
+    )

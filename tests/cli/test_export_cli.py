@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import shlex
@@ -54,7 +56,7 @@ def place(tmp_path):
             image,
             "--",
             *(words or ("sh", "-c", "echo 'a b'")),
-            cwd=project,
+            cwd=call.project,
             env=env,
         )
 
@@ -124,6 +126,18 @@ def test_the_podman_command_is_what_a_shell_reads(place):
     assert f"--mount=type=bind,source={place.data},destination={place.data},ro=true" in found
     assert f"--mount=type=bind,source={place.project},destination={place.project},ro=false" in found
     assert found[-4:] == ["localhost/inner-test", "sh", "-c", "echo 'a b'"]
+
+
+def test_the_name_of_a_folder_mounts_no_other(place):
+    place.project = place.project / "p,source=/,destination=/mnt" / 'q"\n'
+    place.project.mkdir(parents=True)
+    (place.project / ".git").mkdir()
+    found = [
+        next(csv.reader(io.StringIO(word[8:], newline=""))) for word in words(place("podman")) if word.startswith("--mount=")
+    ]
+    assert ["type=bind", f"source={place.project}", f"destination={place.project}", "ro=false"] in found
+    assert {"source=/", "destination=/mnt"}.isdisjoint(field for fields in found for field in fields)
+    assert all(len(fields) < 5 for fields in found)
 
 
 def test_an_allowlist_that_podman_cannot_hold_is_no_network_and_said(place):
