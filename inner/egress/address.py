@@ -80,12 +80,6 @@ def special(address: bytes) -> str:
     return "" if number >> 125 == 1 else "reserved"
 
 
-def globally_routable(address: str) -> bool:
-    """True for a public unicast address in its usual spelling."""
-    raw = packed(address)
-    return bool(raw) and not special(raw)
-
-
 def synthesised(address: bytes) -> bool:
     """True for what a DNS64 makes of a public IPv4 address (RFC 6052): not dialled, and no sign of an attack either."""
     return address[:12] == b"\0\x64\xff\x9b" + bytes(8) and len(address) == 16 and not special(address[12:])

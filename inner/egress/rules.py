@@ -53,11 +53,6 @@ class Verdict:
     entry: Entry | None = None
     final: bool = False
 
-    @property
-    def named(self) -> bool:
-        """The entry names the port: whoever wrote it knows what is spoken there, it need not be TLS or HTTP."""
-        return self.entry is not None and self.entry.port != 0
-
 
 def normal_name(text: str) -> str:
     """A host name in the form that is compared, "" for what is none. The last label may not be numeric: that one rule shuts out

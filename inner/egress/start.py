@@ -13,10 +13,8 @@ import errno
 import os
 import select
 
-from inner.egress.names import PROXY_PORT
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING
-from inner.plan.network import RESOLVER
 
 if TYPE_CHECKING:
     import socket as _socket
@@ -28,9 +26,6 @@ if TYPE_CHECKING:
     from inner.profile.model import Credential
 else:
     import _socket
-
-PROXY = f"http://{RESOLVER}:{PROXY_PORT}"
-"""For programs that will not do without a proxy; the same rules hold there."""
 
 PATIENCE = 15.0  # seconds for the box to get its network
 GOODBYE = 2.0  # seconds for the last lines of the record

@@ -18,19 +18,17 @@ class NotTLS(ValueError):
 
 
 class Hello:
-    """Feed it until `done`. `name` is then the server's name as the client wrote it, "" when it wrote none; `size` counts the
-    bytes fed. At most one ClientHello's worth of bytes is held."""
+    """Feed it until `done`. `name` is then the server's name as the client wrote it, "" when it wrote none. At most one
+    ClientHello's worth of bytes is held."""
 
     def __init__(self) -> None:
         self.done = False
         self.name = ""
-        self.size = 0
         self._record = bytearray()  # header, and what has come of the body
         self._message = bytearray()
 
     def feed(self, data: bytes) -> bool:
         """True when the name is known. What follows the ClientHello is not looked at. Raises NotTLS."""
-        self.size += len(data)
         at = 0
         while at < len(data) and not self.done:
             if len(self._record) < 5:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inner.egress.address import globally_routable, packed, special, synthesised, text
+from inner.egress.address import packed, special, synthesised, text
 from inner.egress.names import Listener, Names, extra, listeners
 from inner.egress.rules import normal_host, normal_name, parse, rules
 from inner.errors import ConfigError
@@ -64,8 +64,8 @@ def test_decisions():
           ("a.example:443", 443), ("", 443), (".", 443), ("a..example", 443), ("\u212a.example", 443), ("a\u3002example", 443)]  # fmt: skip
     assert [one for one in yes if not asked.decide(*one).allow] == []
     assert [one for one in no if asked.decide(*one).allow] == []
-    assert asked.decide("b.example", 22).named
-    assert not asked.decide("a.example", 443).named
+    assert asked.decide("b.example", 22).entry.port == 22
+    assert asked.decide("a.example", 443).entry.port == 0
 
 
 def test_verdicts_explain_themselves():
@@ -94,8 +94,8 @@ def test_deny_wins_over_every_port_and_wildcard():
 
 def test_a_port_that_is_named_permits_more():
     """`host` and `host:443` both allow 443; the second says that it need not be TLS."""
-    assert rules(["a.example", "a.example:443"]).decide("a.example", 443).named
-    assert rules(["*.example", "a.example:443"]).decide("a.example", 443).named
+    assert rules(["a.example", "a.example:443"]).decide("a.example", 443).entry.port == 443
+    assert rules(["*.example", "a.example:443"]).decide("a.example", 443).entry.port == 443
 
 
 def test_addresses_in_other_spellings_are_none():
@@ -128,7 +128,7 @@ def test_special_addresses():
            "fd00::1": "private", "fe80::1": "link-local", "::ffff:8.8.8.8": "IPv4-mapped", "2002:808:808::1": "6to4", "64:ff9b::808:808": "NAT64",
            "2001:0:1::": "reserved", "ff02::1": "multicast", "255.255.255.255": "reserved", "::8.8.8.8": "reserved", "fec0::1": "reserved"}  # fmt: skip
     assert {name: special(packed(name)) for name in why} == why
-    assert not globally_routable("fe80::1%eth0")
+    assert packed("fe80::1%eth0") == b""
     assert special(b"") == special(b"abc") == "not an address"
     assert synthesised(packed("64:ff9b::2d2d:2d2d"))
     assert not synthesised(packed("64:ff9b::7f00:1"))
