@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from on import on
 
+from inner import __version__
+
 EVERY = on("trixie", "bookworm", "forky", "plain")
 LISTEN = 'until [ "$(ss -Htln sport = :80 | wc -l)" = 2 ]; do sleep 0.2; done'
 WORK = """
@@ -18,7 +20,7 @@ ls .git/hooks | grep -v '[.]sample$'
 
 @on("trixie", "bookworm")
 def test_the_first_command_of_readme_installs_it_and_runs_a_box(machine):
-    said = "install: inner 0.1.0 is in /home/tester/.local/bin\n"
+    said = f"install: inner {__version__} is in /home/tester/.local/bin\n"
     said += 'install: put it on your PATH: export PATH="/home/tester/.local/bin:$PATH"\n'
     assert machine.first == (0, "hello from the box\ninner\n", said)
 
