@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -39,6 +40,8 @@ def test_the_image_runs_boxes_as_an_ordinary_user(pyz, tmp_path):
         podman("export", "-o", str(tmp_path / "image.tar"), podman("create", "inner"))
     finally:
         subprocess.run(["podman", "unshare", "rm", "-rf", str(tmp_path / ".local")], env=env, check=False)
+        for file in (tmp_path / "run").rglob("pause.pid"):  # it keeps the user namespace for a next call
+            os.kill(int(file.read_text()), signal.SIGKILL)
     assert (config["User"], config["WorkingDir"], config["Entrypoint"], config["Cmd"]) == (
         "inner",
         "/work",

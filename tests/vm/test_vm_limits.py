@@ -13,6 +13,10 @@ FORKS = "import os, time\nn = 0\ntry:\n    while n < 60:\n        if os.fork() =
 EAT = "x = bytearray(200 << 20); print(len(x))"
 # How much of a core it gets: of five seconds, with what starting took left out.
 SPIN = "import time\nstart, used = time.monotonic(), time.process_time()\nwhile time.monotonic() < start + 5: pass\nprint((time.process_time() - used) / 5)"
+# More than 64 MiB by one process, and by three that have less than that each.
+ONE = "try:\n    print(len(bytearray(200 << 20)))\nexcept MemoryError:\n    print(0)"
+THREE = "import os, time\nfor _ in range(3):\n    if os.fork() == 0:\n        x = bytearray(40 << 20)\n        time.sleep(3)\n        os._exit(0)\nprint([os.wait()[1] for _ in range(3)])"
+ONLY = "memory cannot be limited, but for what each process has for itself"
 SYSTEMD = on("trixie", "bookworm", "forky")
 
 
@@ -102,8 +106,9 @@ def test_without_a_control_group_limits_that_nothing_holds_are_told_or_refused(m
     profile(machine)
     reason = "no control group can be made here"
     assert machine.sh("cd project; inner run --limit-pids 20 -- true") == (0, "", "")  # the kernel counts processes
-    told = f"warning: memory cannot be limited: {reason}\n"
-    assert machine.sh(f"cd project; inner run --limit-memory 64M -- python3 -c '{EAT}'") == (0, "209715200\n", told)
+    told = f"warning: {ONLY}: {reason}\n"
+    assert machine.sh(f"cd project; inner run --limit-memory 64M -- python3 -c '{ONE}'") == (0, "0\n", told)
+    assert machine.sh(f"cd project; inner run --limit-memory 64M -- python3 -c '{THREE}'") == (0, "[0, 0, 0]\n", told)
     assert machine.sh("cd project; inner run -p ~/held.toml -- touch made; ls") == (
         0, "",
         f"error: memory and processor time cannot be limited, and this profile requires it: {reason}\n"
@@ -111,11 +116,11 @@ def test_without_a_control_group_limits_that_nothing_holds_are_told_or_refused(m
     )  # fmt: skip
 
 
-def service(machine, *properties):
-    """A system service of the user's that runs inner, which eats 200 MiB of the 64 that it may."""
+def service(machine, *properties, code=EAT):
+    """A system service of the user's that runs inner, with 64 MiB."""
     unit = ["--quiet", "--pipe", "--wait", "--uid=tester", "--setenv=HOME=/home/tester"]
     unit += ["--setenv=PATH=/home/tester/.local/bin:/usr/bin:/bin", *(word for one in properties for word in ("-p", one))]
-    command = f"cd; cd project; exec inner run --limit-memory 64M -- python3 -c '{EAT}'"
+    command = f"cd; cd project; exec inner run --limit-memory 64M -- python3 -c '{code}'"
     return machine.root("systemd-run", *unit, "sh", "-c", command)
 
 
@@ -130,7 +135,8 @@ def test_a_unit_of_a_user_with_a_systemd_holds_them(machine):
 
 
 @SYSTEMD
-def test_in_a_unit_whose_group_has_processes_in_it_nothing_is_promised(machine, alone):
+def test_in_a_unit_whose_group_has_processes_in_it_only_each_of_them_is_held(machine, alone):
     """Below them no group can have controllers (cgroup-v2, No Internal Process Constraint)."""
-    told = "warning: memory cannot be limited: this session has no systemd of its own\n"
-    assert service(machine, "Delegate=yes") == (0, "209715200\n", told)
+    told = f"warning: {ONLY}: this session has no systemd of its own\n"
+    assert service(machine, "Delegate=yes", code=ONE) == (0, "0\n", told)
+    assert service(machine, "Delegate=yes", code=THREE) == (0, "[0, 0, 0]\n", told)
