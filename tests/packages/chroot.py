@@ -13,7 +13,7 @@ from pathlib import Path
 
 from debian_archive import alone, archive
 
-# Packages of the system, and what can be installed there; autopkgtest where it is tried.
+# Packages of the system, and what can be installed there; autopkgtest where it is tried. An emulated one is slow to make: it has Python alone.
 HAVE = "python3,apparmor,ca-certificates"
 REPOSITORY = "bubblewrap git python3-venv python3-pip-whl python3-setuptools-whl"
 # How a kernel runs programs of another processor, by the emulator of this machine; each user namespace has a list of its own (Linux 6.7).
@@ -31,7 +31,8 @@ for deb in *.deb; do
 done > Packages
 rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* /var/lib/apt/lists/*
 echo 'deb [trusted=yes] file:/srv/debs ./' > /etc/apt/sources.list
-useradd --create-home --uid 1000 --shell /bin/sh one
+"""
+USERS = r"""useradd --create-home --uid 1000 --shell /bin/sh one
 useradd --create-home --uid 1001 --shell /bin/sh two
 """
 
@@ -100,7 +101,7 @@ class Chroot:
 
 def packed(suite: str, cache: Path, *more: str, arch: str = "") -> Path:
     """The packed system of a release; made when `cache` lacks it, or its recipe has changed. `more` can be installed there, too."""
-    script = MAKE.replace("PACKAGES", " ".join((REPOSITORY, *more)))
+    script = USERS if arch else MAKE.replace("PACKAGES", " ".join((REPOSITORY, *more))) + USERS
     name = "-".join((suite, *([arch] if arch else []), *more[:1]))
     file = cache / f"{name}-{hashlib.sha256(repr((HAVE, script)).encode()).hexdigest()[:16]}.tar"
     with alone(cache, name):
@@ -114,7 +115,8 @@ def packed(suite: str, cache: Path, *more: str, arch: str = "") -> Path:
 
 def _make(suite: str, script: str, draft: Path, arch: str) -> None:
     # sid's index says that it is old where a mirror stands still
-    line = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={HAVE}", '--aptopt=Acquire::Languages "none"',
+    kind, have = ("essential", "python3,passwd") if arch else ("minbase", HAVE)
+    line = ["mmdebstrap", "--quiet", f"--variant={kind}", f"--include={have}", '--aptopt=Acquire::Languages "none"',
             '--aptopt=Acquire::Check-Valid-Until "false"', "--dpkgopt=path-exclude=/usr/share/locale/*",
             f"--customize-hook=cat > \"$1/make\" <<'END'\n{script}\nEND\nchroot \"$1\" sh /make; rm \"$1/make\"",
             "--format=tar", *([f"--architectures={arch}", "--skip=check/qemu", "--mode=root"] if arch else []),
