@@ -120,13 +120,17 @@ def _check(found: os.stat_result, path: str, uid: int | None, shared: bool) -> N
     if uid is None:
         return
     if found.st_uid not in (uid, 0):
+        from shlex import quote
+
         raise ConfigError(
-            "the file belongs to another user, who could change it", where=path, hint=f"`chown {uid} {path}`, or copy it"
+            "the file belongs to another user, who could change it", where=path, hint=f"`chown {uid} {quote(path)}`, or copy it"
         )
     if shared:
         return
     if found.st_mode & 0o002 or (found.st_mode & 0o020 and not private_group(found.st_gid, uid)):
-        raise ConfigError("other users may write to this file", where=path, hint=f"`chmod go-w {path}`")
+        from shlex import quote
+
+        raise ConfigError("other users may write to this file", where=path, hint=f"`chmod go-w {quote(path)}`")
 
 
 def private_group(gid: int, uid: int) -> bool:

@@ -96,9 +96,9 @@ def refuse_shared(host: Host, folder: str, *, shared: bool = False) -> None:
     found = host.lstat(real)
     if found is not None and not ours(found, host, shared=shared):
         message = "other users may write to this folder, and configuration is read from it"
-        from inner.ui import safe
+        from shlex import quote
 
-        raise ConfigError(message, where=folder, hint=f"`chmod go-w {safe(folder)}`, or `chown` when it is not yours")
+        raise ConfigError(message, where=folder, hint=f"`chmod go-w {quote(folder)}`, or `chown` when it is not yours")
 
 
 def ours(found: Stat, host: Host, *, shared: bool = False) -> bool:

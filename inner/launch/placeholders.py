@@ -70,14 +70,17 @@ class Hold:
 
 def _mend(project: str, problem: int | None = None) -> str:
     """What helps where nothing can be made in the project: who may not change its mode is not told to."""
+    from shlex import quote
+
+    shown = quote(project)
     if problem in (errno.ENOSPC, errno.EDQUOT):
-        return f"make room: `df -h {project}`"
-    read_only = f"mount it read-only: `-m {project}:{project}`"
+        return f"make room: `df -h {shown}`"
+    read_only = f"mount it read-only: `-m {quote(f'{project}:{project}')}`"
     try:
         held = os.stat(project).st_uid != os.geteuid() or os.statvfs(project).f_flag & os.ST_RDONLY
     except OSError:
         held = True
-    return f"{read_only}, or work on a copy: `cp -r {project} ~/`" if held else f"`chmod u+w {project}`, or {read_only}"
+    return f"{read_only}, or work on a copy: `cp -r {shown} ~/`" if held else f"`chmod u+w {shown}`, or {read_only}"
 
 
 def leave(folder: str, fd: int) -> None:

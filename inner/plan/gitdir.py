@@ -188,8 +188,10 @@ class GitDir:
         seen = [p for p in places if any(covers(m.src, p) for m in self.shown)]
         for place in places:
             if place not in seen:
+                from shlex import quote
+
                 self.notices.append(
-                    f"`{found.top}` borrows objects from `{place}`, which is not in the box: git may not work there; `-m {place}:` shows it"
+                    f"`{found.top}` borrows objects from `{place}`, which is not in the box: git may not work there; `-m {quote(place)}:` shows it"
                 )
         return [str(place) for place in seen]
 

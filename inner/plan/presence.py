@@ -36,13 +36,15 @@ def refuse_missing(name: str, table: MountTable, host: Host, *, project: str, pa
             if known
             else "`inner run -- COMMAND ARGS`; commands are looked for on PATH",
         )
-    folder = outside.rpartition("/")[0]
+    from shlex import quote
+
+    folder, shown = outside.rpartition("/")[0], quote(outside)
     if table.at(outside).kind == "file":  # a folder that the box may write is not searched, nor one that it got from elsewhere
         message = f"`{name}` is in a folder that is not on the box's PATH"
         named = f'`path_prepend = ["{folder}"]` under `[env]` of a profile'
-        raise CommandNotFound(message, where=outside, hint=f"`inner run -- {outside}`, or {named}")
-    more = "" if "/" in name or folder in path else f"; start it as `{outside}`"
+        raise CommandNotFound(message, where=outside, hint=f"`inner run -- {shown}`, or {named}")
+    more = "" if "/" in name or folder in path else f"; start it as `{shown}`"
     raise CommandNotFound(
         f"`{name}` is not in the box: outside it is `{outside}`",
-        hint=f"`-m {folder}:{folder}` shows its folder, read-only{more}",
+        hint=f"`-m {quote(f'{folder}:{folder}')}` shows its folder, read-only{more}",
     )

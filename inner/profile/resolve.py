@@ -147,7 +147,9 @@ def remedy(origin: Origin) -> str:
     """How a layer that is not trusted comes to be."""
     if origin.source == "remote":
         return "read it, then add `--trust-remote`, or name the command: `--entrypoint CMD`"
-    return f"read the file, then `inner trust {safe(origin.file)}`"
+    from shlex import quote
+
+    return f"read the file, then `inner trust {safe(quote(origin.file))}`"
 
 
 def _notices(refused: tuple[Refused, ...]) -> tuple[str, ...]:
