@@ -43,12 +43,21 @@ class Listener:
                 return
 
 
+def display(number):
+    """The number and a server at its abstract address, None when another test has that one."""
+    try:
+        return number, Listener(f"\0/tmp/.X11-unix/X{number}", b"abstract")
+    except OSError:
+        return None
+
+
 @pytest.fixture
 def session(tmp_path):
     """A session of the host with a compositor, an X server and a bus; `run(clipboard, env)` asks for them in a box."""
     for name in ("home", "project", "run"):
         (tmp_path / name).mkdir(mode=0o700)
-    number = next(n for n in range(20000 + os.getpid() % 9000, 60000) if not os.path.lexists(f"/tmp/.X11-unix/X{n}"))
+    numbers = (n for n in range(20000 + os.getpid() % 9000, 60000) if not os.path.lexists(f"/tmp/.X11-unix/X{n}"))
+    number, abstract = next(found for n in numbers if (found := display(n)))
     if not os.path.isdir("/tmp/.X11-unix"):
         os.mkdir("/tmp/.X11-unix")
         os.chmod("/tmp/.X11-unix", 0o1777)  # as systemd-tmpfiles makes it
@@ -57,7 +66,7 @@ def session(tmp_path):
         Listener(f"{tmp_path}/run/wayland-7", b"wayland"),
         Listener(f"{tmp_path}/run/bus", b"bus"),
         Listener(x11, b"x11"),
-        Listener(f"\0{x11}", b"abstract"),
+        abstract,
     ]
     (tmp_path / "home/.Xauthority").write_bytes(b"cookie")
 
