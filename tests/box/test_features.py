@@ -156,7 +156,7 @@ def test_one_that_hangs_is_given_up(text, tmp_path, monkeypatch):
     begun = time.monotonic()
     with pytest.raises(HostError, match="does not say"):
         asked(program(tmp_path, text))
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 30
 
 
 def test_one_that_talks_without_end_is_given_up(tmp_path, monkeypatch):

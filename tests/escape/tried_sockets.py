@@ -13,6 +13,7 @@ def ask(address, kind=socket.SOCK_STREAM):
         s.connect(address); data, fds, _, _ = socket.recv_fds(s, 4096, 4)
         print(data.decode())
         if fds: got('a folder', os.listdir(fds[0])[:3])
+        return bool(fds)
     except OSError as e: print(address, e)
 """
 NAMES = {
@@ -32,7 +33,7 @@ ATTEMPTS = table(
 ATTEMPTS += table(
     GROUP,
     {
-        "connect to everything that is there": CONNECT + "for top in (E['R'], E['H'], '/run', '/var/run', '/tmp', '/var'):\n    for path, _, names in os.walk(top):\n        for name in names:\n            p = path + '/' + name\n            try:\n                if stat.S_ISSOCK(os.lstat(p).st_mode): ask(p)\n            except OSError: pass",
+        "connect to everything that is there": CONNECT + "for top in (E['R'], E['H'], '/run', '/var/run', '/tmp', '/var'):\n    for path, _, names in os.walk(top):\n        for name in names:\n            p = path + '/' + name\n            try:\n                if stat.S_ISSOCK(os.lstat(p).st_mode) and ask(p): sys.exit()\n            except OSError: pass",
         "abstract sockets": CONNECT + "for name in E['ABSTRACTS'].split(): ask('\\0' + name)",
         "an abstract datagram": CONNECT + "s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.settimeout(3)\ns.bind('\\0mine%d' % os.getpid())\ntry: s.sendto(b'hello', '\\0' + E['ABSTRACT'] + '-d'); print(s.recv(100).decode())\nexcept OSError as e: print(e)",
         "abstract sockets with the host's network": (CONNECT + "for name in E['ABSTRACTS'].split(): ask('\\0' + name)", {"words": ("--network",), "begins": False, "needs": None}),

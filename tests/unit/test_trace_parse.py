@@ -125,6 +125,6 @@ def test_what_is_kept_is_bounded(monkeypatch):
 @pytest.mark.parametrize("piece", [b"1<", b'\\"', b'"', b"AT_FDCWD<", b"(", b") = -1 E", b', "', b" resumed>", b"= -1 EA "])
 def test_no_line_takes_long(piece):
     line = b"7<sh> openat(AT_FDCWD<" + piece * (16000 // len(piece))
-    began = time.monotonic()
+    began = time.process_time()
     found((line + b"= -1 ENOENT\n") * 4 + (line + b") = -1 ENOENT (No)\n") * 4)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2

@@ -159,7 +159,7 @@ def test_a_file_without_end_is_cut_off() -> None:
     head = b"HTTP/1.0 200 OK\r\n\r\n"
     began = time.monotonic()
     assert refused(raw(head, *[b"#" * 65536] * 64)).message == "the file is larger than 256 KiB"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_a_header_without_end_is_cut_off() -> None:
@@ -178,7 +178,7 @@ def test_a_header_without_end_is_cut_off() -> None:
 def test_a_server_that_takes_its_time_is_left(pieces: list[bytes]) -> None:
     began = time.monotonic()
     assert refused(raw(*pieces, pause=0.3), seconds=1).message == "nothing was received in 1 s"
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 5  # of six that it would take
 
 
 def test_a_server_that_says_nothing_is_left() -> None:
