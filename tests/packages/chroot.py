@@ -13,9 +13,11 @@ from pathlib import Path
 
 from debian_archive import alone, archive
 
-# Packages of the system, and what can be installed there; autopkgtest where it is tried. An emulated one is slow to make: it has Python alone.
+# Packages of the system, and what can be installed there; autopkgtest where it is tried.
 HAVE = "python3,apparmor,ca-certificates"
 REPOSITORY = "bubblewrap git python3-venv python3-pip-whl python3-setuptools-whl"
+# For another processor: unpacked alone, for what packages do to set themselves up would be emulated for long.
+UNPACKED = "python3,base-files,base-passwd,coreutils,dash,findutils,libc-bin,mount,util-linux"
 # How a kernel runs programs of another processor, by the emulator of this machine; each user namespace has a list of its own (Linux 6.7).
 EMULATED = {"arm64": "/usr/lib/binfmt.d/qemu-aarch64.conf"}
 PYTHON = {"bookworm": "3.11", "trixie": "3.13", "sid": "3.14"}
@@ -31,9 +33,15 @@ for deb in *.deb; do
 done > Packages
 rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* /var/lib/apt/lists/*
 echo 'deb [trusted=yes] file:/srv/debs ./' > /etc/apt/sources.list
-"""
-USERS = r"""useradd --create-home --uid 1000 --shell /bin/sh one
+useradd --create-home --uid 1000 --shell /bin/sh one
 useradd --create-home --uid 1001 --shell /bin/sh two
+"""
+
+USERS = r"""
+for kind in passwd group; do cp "$1/usr/share/base-passwd/$kind.master" "$1/etc/$kind"; done
+printf '%s:x:%s:%s::/home/%s:/bin/sh\n' one 1000 1000 one two 1001 1001 two >> "$1/etc/passwd"
+printf '%s:x:%s:\n' one 1000 two 1001 >> "$1/etc/group"
+install -d -o 1000 -g 1000 "$1/home/one" && install -d -o 1001 -g 1001 "$1/home/two"
 """
 
 ENTER = r"""
@@ -101,29 +109,30 @@ class Chroot:
 
 def packed(suite: str, cache: Path, *more: str, arch: str = "") -> Path:
     """The packed system of a release; made when `cache` lacks it, or its recipe has changed. `more` can be installed there, too."""
-    script = USERS if arch else MAKE.replace("PACKAGES", " ".join((REPOSITORY, *more))) + USERS
+    have, script = (UNPACKED, USERS) if arch else (HAVE, MAKE.replace("PACKAGES", " ".join((REPOSITORY, *more))))
     name = "-".join((suite, *([arch] if arch else []), *more[:1]))
-    file = cache / f"{name}-{hashlib.sha256(repr((HAVE, script)).encode()).hexdigest()[:16]}.tar"
+    file = cache / f"{name}-{hashlib.sha256(repr((have, script)).encode()).hexdigest()[:16]}.tar"
     with alone(cache, name):
         if not file.exists():
-            _make(suite, script, cache / f"new-{name}.tar", arch)
+            _make(suite, have, script, cache / f"new-{name}.tar", arch)
             for old in cache.glob(f"{name}-{'[0-9a-f]' * 16}.tar"):
                 old.unlink()
             (cache / f"new-{name}.tar").rename(file)
     return file
 
 
-def _make(suite: str, script: str, draft: Path, arch: str) -> None:
+def _make(suite: str, have: str, script: str, draft: Path, arch: str) -> None:
+    if arch:
+        how = ["--variant=extract", f"--architectures={arch}", "--skip=check/qemu", f"--extract-hook={script}"]
+    else:
+        how = [
+            "--variant=minbase",
+            f'--customize-hook=cat > "$1/make" <<\'END\'\n{script}\nEND\nchroot "$1" sh /make; rm "$1/make"',
+        ]
     # sid's index says that it is old where a mirror stands still
-    kind, have = ("essential", "python3,passwd") if arch else ("minbase", HAVE)
-    line = ["mmdebstrap", "--quiet", f"--variant={kind}", f"--include={have}", '--aptopt=Acquire::Languages "none"',
+    line = ["mmdebstrap", "--quiet", *how, f"--include={have}", '--aptopt=Acquire::Languages "none"',
             '--aptopt=Acquire::Check-Valid-Until "false"', "--dpkgopt=path-exclude=/usr/share/locale/*",
-            f"--customize-hook=cat > \"$1/make\" <<'END'\n{script}\nEND\nchroot \"$1\" sh /make; rm \"$1/make\"",
-            "--format=tar", *([f"--architectures={arch}", "--skip=check/qemu", "--mode=root"] if arch else []),
-            suite, draft, archive()]  # fmt: skip
-    if arch:  # root of a user namespace that knows the emulator
-        script = 'mount -t binfmt_misc binfmt /proc/sys/fs/binfmt_misc; cat "$0" > /proc/sys/fs/binfmt_misc/register; exec "$@"'
-        line = [*unshared("--pid", "--fork", "--kill-child", "--mount-proc"), "sh", "-c", script, EMULATED[arch], *line]
+            "--format=tar", suite, draft, archive()]  # fmt: skip
     draft.unlink(missing_ok=True)
     done = subprocess.run(line, capture_output=True, text=True, check=False, env={**os.environ, "TMPDIR": "/tmp"})
     assert done.returncode == 0, done.stderr[-4000:]
