@@ -187,8 +187,6 @@ class Supervisor:
         for fd, events in wanted.items():
             poll.register(fd, events)
         found = dict(poll.poll(None if seconds is None else max(0, seconds * 1000)))
-        if beside is not None and beside[0] in found and not beside[1](self.streams.say):
-            self.beside = None
         if self.status in found:
             self._read_status()
         for fd, events, pump in turns:
@@ -196,6 +194,8 @@ class Supervisor:
                 pump.ready()
                 if pump is self.streams.keys and pump.done and not self.over:
                     self.job.end(_signal.SIGHUP)  # the user's terminal is gone
+        if beside is not None and beside[0] in found and not beside[1](self.streams.say):  # after what the box has written before
+            self.beside = None
         if self.report in found:
             self._reported()
         if self.signals and self.signals.fd in found:
