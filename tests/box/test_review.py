@@ -273,6 +273,7 @@ def test_folders_without_permission_come_over_as_they_are(world):
 DEEP = "import os\nfor n in range(4000): os.mkdir('d'); os.chdir('d')\nopen('bottom', 'w').write('here')\n"
 
 
+@pytest.mark.slow
 def test_four_thousand_folders_deep(place):
     world = World(place)
     world.write("x", "x")
