@@ -12,6 +12,7 @@ import fcntl
 import os
 import select
 import termios
+import time
 
 from inner.frozen import TYPE_CHECKING
 from inner.launch import tree
@@ -26,7 +27,8 @@ else:
     import _signal
 
 IFLAG, OFLAG, CFLAG, LFLAG, CC = 0, 1, 2, 3, 6  # tcgetattr(3), as Python orders it
-LIMIT = 0.1  # seconds to wait for answers that the terminal still owes
+LIMIT = 1.0  # seconds to wait for answers that the terminal still owes: it may be at the other end of an ssh connection
+ALL_WELL, ANSWERS = b"\x1b[5n", (b"\x1b[0n", b"\x1b[3n")  # DSR (ECMA-48 8.3.35)
 STARTED, STOPPED, ENDED, CONTINUE = b"P", b"S", b"X", b"C"
 WINDOW = bytes(8)
 
@@ -115,18 +117,24 @@ class Terminal:
         if not self.changed:
             return
         if left and not force:
-            deadline = LIMIT
-            poll = select.poll()
-            poll.register(self.fd, select.POLLIN)
-            while deadline > 0 and poll.poll(30):  # a terminal that owes nothing is silent
-                try:
-                    if not os.read(self.fd, 4096):
-                        break
-                except OSError:
-                    break
-                deadline -= 0.005
+            self._answered()
         _retried(termios.tcsetattr, self.fd, termios.TCSADRAIN, self.saved)
         _retried(termios.tcflush, self.fd, termios.TCIFLUSH)
+
+    def _answered(self) -> None:
+        """Reads what the terminal still types, to its answer to a last question: they come in their order."""
+        self._say(ALL_WELL)
+        end, seen = time.monotonic() + LIMIT, b""
+        poll = select.poll()
+        poll.register(self.fd, select.POLLIN)
+        while (left := end - time.monotonic()) > 0 and poll.poll(left * 1000):
+            try:
+                data = os.read(self.fd, 4096)
+            except OSError:
+                return
+            seen = seen[-3:] + data
+            if not data or any(answer in seen for answer in ANSWERS):
+                return
 
     def _say(self, data: bytes) -> None:
         poll = select.poll()

@@ -30,8 +30,9 @@ from program import INNER, ROOT
 HERE = Path(__file__).parent
 BWRAP = "/usr/bin/bwrap"
 QUESTION = re.compile(
-    rb"\x1b\[(?:6n|c|x|21t|>q|\?4m|\?2S|[0-9;]*\*y|1\$w|#R)|\x1b\]4;[^\x07]*\?[^\x07]*\x07|\x05"
+    rb"\x1b\[(?:5n|6n|c|x|21t|>q|\?4m|\?2S|[0-9;]*\*y|1\$w|#R)|\x1b\]4;[^\x07]*\?[^\x07]*\x07|\x05"
 )  # what xterm answers
+AWAY = 0.15  # seconds
 TOKEN = secrets.token_hex(12)
 CACHE = ".cache/inner"
 PROFILE = 'schema_version = "1"\nname = "tried"\nextends = "shell"\n'
@@ -250,24 +251,30 @@ def _ended(child: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 def _read(master: int, child: subprocess.Popen[bytes], seconds: float) -> str:
-    out, replied, told, end = b"", 0, False, time.monotonic() + seconds
+    """What a terminal is shown that is far away: its answers come AWAY seconds later, in their order."""
+    out, answered, told, end = b"", 0, False, time.monotonic() + seconds
+    due: list[tuple[float, bytes]] = []
     ended = os.pidfd_open(child.pid)
-    while time.monotonic() < end:
-        ready, _, _ = select.select([master, ended], [], [], max(0, end - time.monotonic()))
+    while (now := time.monotonic()) < end:
+        while due and due[0][0] <= now:
+            os.write(master, due.pop(0)[1])
+        until = due[0][0] if due else end
+        ready, _, _ = select.select([master] if due else [master, ended], [], [], until - now)
+        if due and not ready:
+            continue
         if master not in ready and (told or not select.select([master], [], [], 0.2)[0]):
             break
         try:
             data = os.read(master, 65536)
         except OSError:
             break
-        out += data
-        asked = len(QUESTION.findall(out))
-        if asked > replied:  # as a terminal answers
-            os.write(master, b"\x1b[1;1R" * (asked - replied))
-            replied = asked
-        if ASKS in out:  # all that was written before has been seen, and answered
+        out, now = out + data, time.monotonic()
+        questions = QUESTION.findall(out)
+        due += [(now + AWAY, b"\x1b[0n" if one == b"\x1b[5n" else b"\x1b[1;1R") for one in questions[answered:]]
+        answered = len(questions)
+        if ASKS in out:  # all that was written before has been seen
             out, told = out.replace(ASKS, b""), True
-            os.write(master, TOLD)
+            due.append((now + AWAY, TOLD))
     os.close(ended)
     child.kill()
     child.wait()
