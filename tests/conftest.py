@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -26,6 +27,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     os.environ["HOME"] = HOME
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is to run behind it with these two ignored
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     for name in list(os.environ):
         if (name.startswith(("XDG_", "INNER_")) and not name.startswith("INNER_TESTS_")) or name in (
             "GIT_CONFIG_GLOBAL",
