@@ -133,6 +133,16 @@ def clipboard(asked: Asked) -> Iterator[Finding]:
         yield Finding("clipboard", GOOD, "by Wayland, for profiles with `clipboard = true`")
 
 
+def portals(asked: Asked) -> Iterator[Finding]:
+    """On a desktop, what its programs expect of the session bus: portals open links and choose files for them."""
+    host = asked.host
+    bus = host.env.get("DBUS_SESSION_BUS_ADDRESS", "").removeprefix("unix:path=").partition(",")[0]
+    bus = bus or f"{host.env.get('XDG_RUNTIME_DIR', '/nonexistent')}/bus"
+    if (host.env.get("WAYLAND_DISPLAY") or host.env.get("DISPLAY")) and kind(host, bus) == "socket":
+        text = "the session bus and the desktop's portals are not in a box: what wants to open a page shows its address instead"
+        yield Finding("portals", GOOD, text)
+
+
 def tracer(asked: Asked) -> Iterator[Finding]:
     """strace, without which `inner run --trace` cannot tell what a command looked for in vain."""
     from inner.launch.features import install
@@ -154,6 +164,6 @@ def path(asked: Asked) -> Iterator[Finding]:
 
 
 PROBES = (
-    ("folders", folders), ("profiles", profiles), ("agents", agents), ("groups", groups), ("clipboard", clipboard), ("strace", tracer),
-    ("path", path),
+    ("folders", folders), ("profiles", profiles), ("agents", agents), ("groups", groups), ("clipboard", clipboard),
+    ("portals", portals), ("strace", tracer), ("path", path),
 )  # fmt: skip

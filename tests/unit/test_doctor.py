@@ -132,6 +132,16 @@ def test_a_clipboard_that_would_come_by_x11_is_told():
     assert told(person.clipboard) == []
 
 
+def test_on_a_desktop_it_says_that_no_portal_is_in_a_box():
+    env = {"DISPLAY": ":0", "XDG_RUNTIME_DIR": "/run/user/1000"}
+    bus = {"/run/user/1000/bus": "socket"}
+    assert told(person.portals, bus, env=env) == [("portals", GOOD, "")]
+    named = {**env, "DBUS_SESSION_BUS_ADDRESS": "unix:path=/run/other,guid=1"}
+    assert told(person.portals, {"/run/other": "socket"}, env=named) == [("portals", GOOD, "")]
+    assert told(person.portals, env=env) == []
+    assert told(person.portals, bus, env={"XDG_RUNTIME_DIR": "/run/user/1000"}) == []
+
+
 def test_groups_that_are_root_by_another_name_are_told_with_the_way_out(monkeypatch):
     import grp
 
