@@ -369,7 +369,7 @@ def test_another_folder_can_be_an_overlay(place):
 
 def test_a_plan_that_was_kept_serves_the_next_review(world):
     world.write("f", "start\n")
-    time.sleep(1.2)  # a plan made from what changed just now is not kept
+    time.sleep(2.2)  # a plan made from what changed just now is not kept
     for number in range(3):
         world.sh(f"echo {number} >f; true")
     contents = [p.read_text() for p in (world.state / "reviews").glob("*/0/*/f")]
