@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from inner.profile.model import Limits
 
 RLIMIT_DATA, RLIMIT_NPROC = 2, 6  # asm-generic/resource.h
-ENOUGH = 2 << 30  # bytes; runtimes of JavaScript reserve up to 1 GiB that they may write, and use little of it
+ENOUGH = 79 << 26  # bytes, 4.9 GiB: bun has 4.5 GiB that it may write, of which it uses a quarter (OpenCode 1.18)
 NOTE = "cgroup"  # in the run's folder: directories to remove when inner was killed
 REMEDY = "log in through systemd (`loginctl enable-linger`), or run in a unit with `Delegate=yes` and `DelegateSubgroup=main`"
 ALONE = "without systemd, root can give you a control group: docs/how-to/limits.md"
@@ -165,8 +165,9 @@ def counted(pid: int, most: int) -> bool:
 
 
 def of_each(asked: int | None, limit: int) -> int:
-    """What one process may have where nothing counts what all of them have: what was asked for, else half of what all would get."""
-    return asked or max(limit // 2, min(limit, ENOUGH))
+    """What one process may have where nothing counts what all of them have: what was asked for, else half of what all would get, and
+    not less than agents start with, whatever the machine has: it is address space, and no promise of memory."""
+    return asked or max(limit // 2, ENOUGH)
 
 
 def bounded(pid: int, most: int) -> int:

@@ -36,6 +36,9 @@ def test_it_works_at_the_terminal_and_gives_it_back(world, api, agent):
         terminal.wait(ready)
         ask(terminal, model, "write a greeting")
         screen = terminal.wait(rf"(?<!'){DONE}(?!')")  # in quotes it is the message of the command that is shown
+        terminal.until(
+            lambda _: (world.project / "hello.txt").exists()
+        )  # the model was asked for a title as well, and may have it first
         assert (world.project / "hello.txt").read_text() == "hello from the box\n"
         terminal.resize(60, 20)
         terminal.wait(idle)

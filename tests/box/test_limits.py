@@ -54,6 +54,12 @@ def test_one_process_is_held_even_where_nothing_counts_memory(home):
     assert as_anybody("run", "--limit-memory", "512M", "--", "python3", "-c", RAISE + TAKE % 8).stdout == "no more\n"
 
 
+def test_what_agents_start_with_is_left_to_each_process(home):
+    """OpenCode asked for 4.5 GiB, used one, and told its model that memory had run out."""
+    told = as_anybody("run", "--", "python3", "-c", "import resource\nprint(resource.getrlimit(resource.RLIMIT_DATA)[0] >> 20)")
+    assert told.stdout == "5056\n"
+
+
 def test_address_space_that_is_only_reserved_is_not_memory(home):
     """As runtimes of JavaScript, Go and Java do."""
     reserve = "import mmap\nprint(len(mmap.mmap(-1, 1 << 40, flags=0x4022, prot=0)))"  # MAP_NORESERVE, PROT_NONE
