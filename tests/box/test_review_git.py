@@ -38,6 +38,17 @@ def repository(world):
     return world.git("rev-parse", "HEAD")
 
 
+def another(world):
+    """A repository beside the project, to be a submodule of it."""
+    origin = world.home / "origin"
+    origin.mkdir()
+    git(world, "init", "-q", cwd=origin)
+    (origin / "s").write_text("s\n")
+    git(world, "add", ".", cwd=origin)
+    git(world, "commit", "-qm", "sub first", cwd=origin)
+    return origin
+
+
 def test_commits_come_with_apply_and_not_before(world):
     first = repository(world)
     world.sh(f"echo two >>f; {WHO} commit -qam second; git branch other; git log --oneline | wc -l")
@@ -164,12 +175,7 @@ def test_a_linked_work_tree(world):
 
 
 def test_a_submodule(world):
-    origin = world.home / "origin"
-    origin.mkdir()
-    git(world, "init", "-q", cwd=origin)
-    (origin / "s").write_text("s\n")
-    git(world, "add", ".", cwd=origin)
-    git(world, "commit", "-qm", "sub first", cwd=origin)
+    origin = another(world)
     repository(world)
     world.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(origin), "sub")
     world.git("commit", "-qm", "with a submodule")
@@ -227,12 +233,7 @@ def test_a_git_file_that_names_a_place_of_the_boxs_choice_is_not_applied(world, 
 
 
 def test_a_submodule_that_the_box_added(world):
-    origin = world.home / "origin"
-    origin.mkdir()
-    git(world, "init", "-q", cwd=origin)
-    (origin / "s").write_text("s\n")
-    git(world, "add", ".", cwd=origin)
-    git(world, "commit", "-qm", "sub first", cwd=origin)
+    origin = another(world)
     git(world, "bundle", "create", "-q", f"{world.project}/origin", "HEAD", "main", cwd=origin)
     repository(world)
     world.sh(f"git -c protocol.file.allow=always submodule --quiet add ./origin sub; {WHO} commit -qm 'with a submodule'")
