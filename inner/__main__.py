@@ -54,6 +54,8 @@ def main() -> None:
         from inner.guard import guard
 
         sys.exit(guard(_application))
+    if bundled:
+        bundle.ready(bundled)
     from inner.commands.run import main as run
 
     status = run(request)

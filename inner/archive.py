@@ -12,7 +12,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import CodeType, ModuleType
     from typing import Any
 
@@ -38,6 +38,7 @@ class Archive:
             str, tuple[bool, bytes]
         ] = {}  # unpacked when a module is imported: what a start does without costs nothing
         self.sources: dict[str, tuple[bool, str]] = {}
+        self.first: tuple[str, ...] = ()  # of those, the ones that every run needs
         self.kept = False
 
     # --- modules of inner ---
@@ -53,6 +54,10 @@ class Archive:
         if package:
             spec.submodule_search_locations = [spec.origin.rpartition("/")[0]]
         return spec
+
+    def early(self) -> Iterable[tuple[Any, CodeType]]:
+        """The specifications and the code of those that every run needs (`bundle.ready`)."""
+        return ((self.spec(name, self.code[name][0]), self.get_code(name)) for name in self.first)
 
     def create_module(self, _spec: object) -> None:
         """The usual kind."""
@@ -110,16 +115,16 @@ class Archive:
         try:
             info = os.fstat(fd)
             if _ours(info) and _ours(os.lstat(self.base)) and info.st_size <= MOST:
-                key, code = marshal.loads(os.read(fd, MOST))  # noqa: S302 - nobody but us could write it
+                key, code, first = marshal.loads(os.read(fd, MOST))  # noqa: S302 - nobody but us could write it
                 if key == self._key():
-                    self.code, self.kept = code, True
+                    self.code, self.first, self.kept = code, first, True
         except (OSError, ValueError, EOFError, TypeError):
             pass
         finally:
             os.close(fd)
 
-    def keep(self, bare: Callable[[CodeType], CodeType]) -> None:
-        """Keep the code of inner's modules that have been imported, for the next start, made smaller by `bare`."""
+    def keep(self, bare: Callable[[CodeType], CodeType], first: Callable[[list[str]], tuple[str, ...]]) -> None:
+        """Keep the code of inner's modules that have been imported, for the next start, made smaller by `bare`; and which come `first`."""
         names = [name for name in sys.modules if name == "inner" or name.startswith("inner.")]
         code = {name: (hasattr(sys.modules[name], "__path__"), marshal.dumps(bare(self.get_code(name)))) for name in names}
         draft = f"{self.place}.{os.getpid()}"
@@ -130,7 +135,7 @@ class Archive:
             fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
                 with open(fd, "wb") as file:
-                    file.write(marshal.dumps((self._key(), code)))  # type: ignore[arg-type]
+                    file.write(marshal.dumps((self._key(), code, first(names))))  # type: ignore[arg-type]
                 os.rename(draft, self.place)
             except BaseException:
                 os.unlink(draft)

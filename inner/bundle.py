@@ -10,15 +10,18 @@ from __future__ import annotations
 import marshal
 import os
 import sys
+from _frozen_importlib import module_from_spec  # that of importlib.util, which is dear
 
 from inner import __version__, kept
 from inner.paths import cache_dir
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from types import CodeType, ModuleType
-    from typing import Any
+    from typing import Any, TypeAlias
+
+    Module: TypeAlias = tuple[str, tuple[int, int, int], bool, int, int]
 
 Spec: Any = type(__spec__)  # importlib.machinery.ModuleSpec, without importing importlib
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -26,14 +29,17 @@ ARCHIVE: Any = next((finder for finder in sys.meta_path if hasattr(finder, "keep
 
 
 INDEX = 1 << 15  # bytes at the beginning of the file that the list of its modules may take
+MOST = 1 << 22  # bytes of the file
+LAST = "inner.launch.session"  # what a run imports after that one it does without until bubblewrap is busy
 
 
 class Finder:
     """A meta path finder and loader (importlib.abc) of the modules in a bundle, the open file `fd`. `modules`: for each its source,
-    that file's state, whether it is a package, and where its code lies. `kept`: all that was asked for so far is in it."""
+    that file's state, whether it is a package, and where its code lies. `first`: those that every run needs, each after what it
+    imports, and where their code lies once more, together. `kept`: all that was asked for so far is in it."""
 
-    def __init__(self, fd: int, modules: dict[str, tuple[str, tuple[int, int, int], bool, int, int]]) -> None:
-        self.fd, self.modules = fd, modules
+    def __init__(self, fd: int, modules: dict[str, Module], first: tuple[tuple[str, ...], int, int]) -> None:
+        self.fd, self.modules, self.first = fd, modules, first
         self.file = os.fstat(fd)
         self.kept = True
 
@@ -42,12 +48,24 @@ class Finder:
         if found is None or _state(found[0]) != found[1] or not self._open():
             self.kept = self.kept and not name.startswith("inner.")
             return None
-        file, _, package, _, _ = found
+        return self._spec(name)
+
+    def _spec(self, name: str) -> Any:
+        file, _, package, _, _ = self.modules[name]
         spec = Spec(name, self, origin=file, is_package=package)
         spec.has_location = True
         if package:
             spec.submodule_search_locations = [os.path.dirname(file)]
         return spec
+
+    def early(self) -> Iterable[tuple[Any, CodeType]]:
+        """The specifications and the code of those that every run needs; none when one of them has changed."""
+        names, start, size = self.first
+        for name in names:
+            file, state, *_ = self.modules[name]
+            if _state(file) != state:
+                return ()
+        return zip(map(self._spec, names), marshal.loads(os.pread(self.fd, size, start)), strict=True)  # noqa: S302 - see kept.opened
 
     def _open(self) -> bool:
         """A fork may have closed all descriptors, and then opened others."""
@@ -84,9 +102,9 @@ def use(env: Mapping[str, str]) -> Any:
         return ARCHIVE
     fd = kept.opened(_place(env))
     try:
-        key, modules = marshal.loads(os.pread(fd, INDEX, 0))  # noqa: S302 - see kept.opened
+        key, modules, first = marshal.loads(os.pread(fd, INDEX, 0))  # noqa: S302 - see kept.opened
         if key == _key():
-            finder = Finder(fd, modules)
+            finder = Finder(fd, modules, first)
             sys.meta_path.insert(0, finder)
             return finder
     except (OSError, EOFError, TypeError, ValueError):
@@ -96,19 +114,39 @@ def use(env: Mapping[str, str]) -> Any:
     return None
 
 
+def ready(finder: Any) -> None:
+    """Import what every run needs. The import system would do the same one by one, and take as long as all that is in them."""
+    for spec, code in finder.early():
+        if spec.name not in sys.modules:
+            module = sys.modules[spec.name] = module_from_spec(spec)
+            exec(code, module.__dict__)  # noqa: S102 - what an import is
+            package, _, own = spec.name.rpartition(".")
+            setattr(sys.modules[package], own, module)
+
+
+def first(names: Sequence[str]) -> tuple[str, ...]:
+    """Those of `names` that a run had imported when it was about to start bubblewrap. Their order is that of `sys.modules`, in
+    which the import system puts a module when it has been executed, and so each after those that it needs."""
+    return tuple(names[: names.index(LAST) + 1]) if LAST in names else ()
+
+
 def make(env: Mapping[str, str]) -> None:
     """Keep the modules of inner that have been imported, and those that were kept before, for the next start. What changed a moment
     ago is left for later."""
     if ARCHIVE is not None:
-        ARCHIVE.keep(_bare)
+        ARCHIVE.keep(_bare, first)
         return
     import time
 
     found: dict[str, Any] = {name: module.__loader__ for name, module in sys.modules.items() if name.startswith("inner.")}
+    early = first(list(found))
     for finder in sys.meta_path:
         if isinstance(finder, Finder):
+            early = tuple(name for name in finder.first[0] if name in found) or early  # what all of them needed
             found = {**dict.fromkeys(finder.modules, finder), **found}
-    modules, codes, at = {}, [], INDEX
+    modules: dict[str, Module] = {}
+    codes: dict[str, bytes] = {}
+    at = INDEX
     for name, loader in found.items():
         spec = loader.find_spec(name) if isinstance(loader, Finder) else sys.modules[name].__spec__
         if spec is None or spec.origin is None or not hasattr(loader, "get_code"):
@@ -116,12 +154,14 @@ def make(env: Mapping[str, str]) -> None:
         state = _state(spec.origin)
         if not state or max(state[1:]) >= time.time_ns() - kept.SETTLED:
             return
-        codes.append(marshal.dumps(_bare(loader.get_code(name))))
-        modules[name] = (spec.origin, state, spec.submodule_search_locations is not None, at, len(codes[-1]))
-        at += len(codes[-1])
-    index = marshal.dumps((_key(), modules))  # type: ignore[arg-type]
+        codes[name] = marshal.dumps(_bare(loader.get_code(name)))
+        modules[name] = (spec.origin, state, spec.submodule_search_locations is not None, at, len(codes[name]))
+        at += len(codes[name])
+    early = tuple(name for name in early if name in codes)
+    together = marshal.dumps(tuple(marshal.loads(codes[name]) for name in early))  # noqa: S302 - made above
+    index = marshal.dumps((_key(), modules, (early, at, len(together))))  # type: ignore[arg-type]
     if len(index) <= INDEX:
-        kept.write(_place(env), index.ljust(INDEX, b"\0") + b"".join(codes))
+        kept.write(_place(env), index.ljust(INDEX, b"\0") + b"".join(codes.values()) + together, most=MOST)
 
 
 def _bare(code: CodeType) -> CodeType:

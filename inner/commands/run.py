@@ -152,12 +152,13 @@ def _start(
             prepared=prepared,
         )
 
+    apart = prepared is None and any(isinstance(mount, Overlay) for mount in plan.mounts)
     try:
-        apart = prepared is None and any(isinstance(mount, Overlay) for mount in plan.mounts)
         outcome = _review(plan, features, host, folder, begin) if apart else begin(plan)
         return _tell(plan, outcome, features, folder, traced=tracer is not None)
     finally:
-        rundir.rotate(state_dir(host.env, host.home), profile.keep_runs)
+        if profile.keep_runs == 0:  # not even its own record, which has told what it had to
+            rundir.rotate(state_dir(host.env, host.home), 0)
 
 
 def _receipt(folder: str) -> None:

@@ -11,9 +11,8 @@ import stat
 
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING, replace
-from inner.launch import rundir, tree
+from inner.launch import rundir
 from inner.paths import covers
-from inner.records.write import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,10 +21,11 @@ if TYPE_CHECKING:
     from inner.launch.outcome import Outcome
     from inner.launch.undo import Undo
     from inner.plan.model import Plan
+    from inner.records.write import Record
 
 
 class Account:
-    """The record of one run. `log` is where output goes (-1: nowhere)."""
+    """The record of one run, `kept` or not, among at most so many (`keep_runs`). `log` is where output goes (-1: nowhere)."""
 
     def __init__(
         self,
@@ -36,47 +36,66 @@ class Account:
         warn: Callable[[str], None],
         *,
         kept: bool = True,
+        most: int = 0,
         outline: str = "",
     ) -> None:
         if plan.log.endswith("/"):
             plan = replace(plan, log=f"{plan.log}{folder.rpartition('/')[2]}.log")
         self.plan, self.env, self.folder = plan, env, folder
         self.undo, self.warn, self.kept, self.outline = undo, warn, kept, outline
-        self.record = Record()
+        self.most = most
         self.log = -1
+        self._record: Record | None = None
         self._planned = False
 
     def __enter__(self) -> Account:
-        """Make the folder, the record in state `starting`, and the log. Raises RunError where the run cannot do without."""
+        """Make the folder and the log. Raises RunError where the run cannot do without."""
         undo = self.undo
         try:
             undo.later(os.close, rundir.begin(self.folder))
             undo.later(rundir.finish, self.folder)
-            if not self.kept:
-                return self
-            self.record = Record(self.folder)
-            undo.later(self.record.close)
-            self.record.starting(self.plan, detached=self.plan.detached)
-            if self.record.lost:
-                raise RunError(
-                    f"cannot write the record of this run: {self.record.lost}", where=self.folder, hint="`df -h` tells"
-                )
-        except OSError as problem:
-            self._without(RunError(f"cannot make the record of this run: {problem.strerror}", where=self.folder))
         except RunError as problem:
+            self.kept = False
             self._without(problem)
+        if "record" in self.plan.require:
+            self.recording()  # now: it is the first to say what is missing
         if self.plan.log:
             self.log = _open_log(self.plan)
             undo.later(os.close, self.log)
         return self
 
+    def recording(self) -> Record:
+        """The record, made in state `starting` when it is asked for first: a usual start does that while bubblewrap is busy, and
+        the box runs nothing yet. Raises RunError where the run cannot do without."""
+        if self._record is None:
+            from inner.records.write import Record
+
+            self._record = Record()
+            try:
+                if self.kept:
+                    self._record = Record(self.folder)
+                    self.undo.later(self._record.close)
+                    self._record.starting(self.plan, detached=self.plan.detached)
+                if self._record.lost:
+                    where = "cannot write the record of this run"
+                    raise RunError(f"{where}: {self._record.lost}", where=self.folder, hint="`df -h` tells")
+            except OSError as problem:
+                self._without(RunError(f"cannot make the record of this run: {problem.strerror}", where=self.folder))
+            except RunError as problem:
+                self._without(problem)
+        return self._record
+
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """What came to nothing says why."""
         if error is not None:
-            self._plan()
-            self.record.failed(error)
-        if self.record.lost:
-            self.warn(f"the record of this run is not complete: {self.record.lost}")
+            try:
+                self._plan()
+                self.recording().failed(error)
+            except RunError:
+                pass  # the first error is the one to tell
+            self._rotate()
+        if self._record is not None and self._record.lost:
+            self.warn(f"the record of this run is not complete: {self._record.lost}")
 
     def _without(self, problem: RunError) -> None:
         needs = self._needs()
@@ -96,23 +115,31 @@ class Account:
 
     def limited(self, limits: Mapping[str, object]) -> None:
         """What bounds the box, and what does not."""
-        self.record.write("limits", **limits)
+        self.recording().write("limits", **limits)
 
     def started(self, pid: int) -> None:
         """Pid 1 of the box is there, and has run nothing yet: bubblewrap is busy, so that this costs the start no time."""
+        from inner.launch import tree
+
         self._plan()
-        self.record.write("started", pid=pid, namespace=tree.namespace(pid))
+        self.recording().write("started", pid=pid, namespace=tree.namespace(pid))
+        self._rotate()
+
+    def _rotate(self) -> None:
+        """This one has come: the oldest may go."""
+        if self.kept:
+            rundir.rotate(self.folder.rpartition("/runs/")[0], self.most)
 
     def _plan(self) -> None:
         if not self._planned:
             self._planned = True
-            self.record.planned(self.plan, self.env, self.folder, self.outline)
+            self.recording().planned(self.plan, self.env, self.folder, self.outline)
 
     def left(self, guard: Guarding) -> None:
         """What the run left in the project."""
         found = guard.findings
         if found is not None:
-            self.record.write(
+            self.recording().write(
                 "project",
                 held=[place for place, _ in found.held],
                 set_id=list(found.set_id),
@@ -127,7 +154,7 @@ class Account:
     def ended(self, outcome: Outcome) -> None:
         """It is over, in whatever way."""
         self._plan()
-        self.record.ended(outcome)
+        self.recording().ended(outcome)
         if outcome.log_lost:
             self.warn(f"the log of this run is not complete: {outcome.log_lost}")
 

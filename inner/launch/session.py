@@ -1,6 +1,6 @@
 """One run from its plan to its outcome: what it acquires on the host, in order, and gives back in reverse, whatever happens.
 
-    folder and record -> copies -> the project's guard -> mount points -> network -> bubblewrap -> limits
+    folder -> copies -> the project's guard -> mount points -> network -> bubblewrap -> record and limits
 
 What may happen while bubblewrap is busy (`started`) costs the start no time. Each is a module of its own; this one only knows the order. `rundir.sweep` does the second half for runs that were killed.
 """
@@ -14,7 +14,6 @@ from inner.launch import guarding, rundir, scaffold, supervisor, syscall, tree, 
 from inner.launch.account import Account
 from inner.launch.undo import Undo
 from inner.paths import cache_dir
-from inner.records import write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +62,10 @@ def run(
     for text in (*decided.notices, *limitations, *([open_to] if open_to else [])):
         warn(text)
     rundir.sweep(folder.rpartition("/runs/")[0], lambda left: recover(left, warn, progress))
-    with Undo() as undo, Account(decided, host.env, folder, undo, warn, kept=record, outline=outline) as account:
+    with (
+        Undo() as undo,
+        Account(decided, host.env, folder, undo, warn, kept=record, most=profile.keep_runs, outline=outline) as account,
+    ):
         if plan.copies:
             from inner.launch import copies
 
@@ -91,7 +93,7 @@ def run(
         if plan.network.mode == "allowlist" or plan.network.publish:
             from inner.launch import network
 
-            reached = network.of(plan, profile, host, account.record, folder, undo)
+            reached = network.of(plan, profile, host, account.recording(), folder, undo)
         held: Held | None = None
 
         def started(pid: int) -> None:
@@ -131,7 +133,7 @@ def run(
             outcome = replace(outcome, memory=used.memory, processes=used.processes, oom=used.oom)
         if tracer is not None:
             outcome = tracer.end(outcome)
-            account.record.write("trace", **tracer.told(decided))
+            account.recording().write("trace", **tracer.told(decided))
         guard.end()
         account.left(guard)
         account.ended(outcome)
@@ -140,14 +142,15 @@ def run(
 
 def recover(folder: str, warn: Callable[[str], None], progress: Callable[[str], None] | None = None) -> None:
     """Undo on the host what the run of `folder` would have undone itself."""
+    from inner.launch import limits
+    from inner.records import write
+
     box = write.box(folder)
     if box is not None:
         tree.end(*box)
     else:  # killed while bubblewrap was busy, inner does not take the box along (bubblewrap's --die-with-parent is set late)
         tree.end_lost()
     scaffold.remove(folder)
-    from inner.launch import limits
-
     limits.recover(folder)
     if os.path.lexists(f"{folder}/logins"):
         from inner.launch import login

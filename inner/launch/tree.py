@@ -16,6 +16,9 @@ else:
     import _signal
 
 
+PAGE = 4096  # bytes: what most files of procfs fit in
+
+
 def read(path: str, limit: int = 65536) -> bytes:
     """The beginning of a file of procfs, b"" when the process is gone."""
     try:
@@ -23,7 +26,8 @@ def read(path: str, limit: int = 65536) -> bytes:
     except OSError:
         return b""
     try:
-        return os.read(fd, limit)
+        data = os.read(fd, min(limit, PAGE))
+        return data + os.read(fd, limit - PAGE) if len(data) == PAGE < limit else data
     except OSError:
         return b""
     finally:
