@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from inner.errors import ConfigError, HostError
 from inner.frozen import TYPE_CHECKING, assert_never, replace
-from inner.paths import ancestors, normal
+from inner.paths import HostPath, ancestors, covers, normal
 from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Symlink, Tmpfs, ground
 from inner.words import GIVEN, Content, Features, Given, Opened, Source, checked, environment, named
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SHM_SIZE = 256 * 1024 * 1024
 MASK_SIZE = 4096
+ETC = "/etc"
 
 
 def words(
@@ -56,9 +57,10 @@ def operations(
     return tuple(line)
 
 
-def fixed(plan: Plan, features: Features, *, filter: bytes | None) -> Iterator[Operation]:  # noqa: A002
-    """Those that are the same whenever the plan is: all but the variables and the launcher's descriptors."""
-    for operation in (*_box(plan, features), ("--chdir", plan.cwd)):
+def fixed(plan: Plan, features: Features, *, filter: bytes | None, etc: HostPath | None = None) -> Iterator[Operation]:  # noqa: A002
+    """Those that are the same whenever the plan is: all but the variables and the launcher's descriptors. `etc`: a folder that
+    has all that the box's own /etc would be made of (`launch.etc`)."""
+    for operation in (*_box(plan, features, etc), ("--chdir", plan.cwd)):
         yield checked(operation)
     if filter is not None:
         yield ("--seccomp", Content(filter))
@@ -104,7 +106,7 @@ def limitations(plan: Plan, features: Features) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _box(plan: Plan, features: Features) -> Iterator[Operation]:
+def _box(plan: Plan, features: Features, etc: HostPath | None) -> Iterator[Operation]:
     """Everything but the environment."""
     for name in ("user", "ipc", "uts", "cgroup-try"):
         yield (f"--unshare-{name}",)
@@ -116,8 +118,12 @@ def _box(plan: Plan, features: Features) -> Iterator[Operation]:
         yield ("--disable-userns",)
     yield from (("--hostname", "inner"), ("--die-with-parent",))
     yield from (("--uid", str(plan.uid)), ("--gid", str(plan.gid)), ("--cap-drop", "ALL"))
-    for mount, under in _placed(plan.mounts):
-        yield from _mount(mount, under, features)
+    for mount, under in placed(plan.mounts):
+        if etc is not None and in_etc(mount, under):
+            if mount.dest == ETC:
+                yield from _mount(Bind(etc, mount.dest), under, features)
+        else:
+            yield from _mount(mount, under, features)
     # Last, and the deepest first: until here mount points are made in them.
     closed = [m for m in plan.mounts if isinstance(m, Dev) or (isinstance(m, (Tmpfs, Proc)) and m.mode == "ro")]
     for mount in sorted(closed, key=lambda mount: -len(mount.dest)):
@@ -125,7 +131,7 @@ def _box(plan: Plan, features: Features) -> Iterator[Operation]:
     yield ("--clearenv",)
 
 
-def _placed(mounts: Iterable[Mount]) -> Iterator[tuple[Mount, Mount | None]]:
+def placed(mounts: Iterable[Mount]) -> Iterator[tuple[Mount, Mount | None]]:
     """Every mount with the one in which it lies. ConfigError when a destination is not canonical, or not after its parents in a
     root of the box's own. Whether one leads through a symlink of the host `plan.mounts.scaffolding` has asked; the plan's own
     links are looked at here.
@@ -149,6 +155,12 @@ def _placed(mounts: Iterable[Mount]) -> Iterator[tuple[Mount, Mount | None]]:
             if place in above:
                 break
             above.add(place)
+
+
+def in_etc(mount: Mount, under: Mount | None) -> bool:
+    """Whether this is nothing but a file, a folder or a link in the /etc of the box's own root."""
+    own = isinstance(mount, (Dir, Symlink)) or (isinstance(mount, Data) and _copied(mount, under))
+    return own and covers(ETC, mount.dest) and isinstance(under, Tmpfs) and (under.dest, under.mode) == ("/", "ro")
 
 
 def _mount(mount: Mount, under: Mount | None, features: Features) -> Iterator[Operation]:

@@ -70,6 +70,7 @@ def run(request: Request) -> int:
         args_file=_args_file(request),
         run_dir=folder,
         beside=lambda plan: wording.prepared(plan, probe(host.env, project=plan.project), folder),
+        sound=wording.sound,
     )
     if resolved_anew and not request.args_file:  # which may be a pipe, and has been read
         _again()

@@ -57,7 +57,7 @@ def run(
     if tracer is not None:
         plan = tracer.shown(plan, folder)
     known = wording.found(prepared, features) if plan is decided else None
-    limitations, words, outline = known or wording.made(plan, features)
+    limitations, words, outline, held_etc = known or wording.made(plan, features)
     open_to = syscall.unconfined(own_network=plan.namespaces.net, setuid=features.setuid)
     for text in (*decided.notices, *limitations, *([open_to] if open_to else [])):
         warn(text)
@@ -66,6 +66,8 @@ def run(
         Undo() as undo,
         Account(decided, host.env, folder, undo, warn, kept=record, most=profile.keep_runs, outline=outline) as account,
     ):
+        if held_etc >= 0:
+            undo.later(os.close, held_etc)
         if plan.copies:
             from inner.launch import copies
 

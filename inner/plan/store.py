@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from inner.profile.model import Profile
     from inner.request import Request
 
-FORMAT = 4
+FORMAT = 5
 ENTRIES = 128
 MOST = 1 << 21  # bytes of one
 # What a plan has nothing of but its command line, which is made anew. A field that is not named here is part of the key.
@@ -70,15 +70,16 @@ def planned(
     args_file: bytes | None = None,
     run_dir: str = "",
     beside: Callable[[Plan], object] | None = None,
+    sound: Callable[[Any], bool] | None = None,
 ) -> tuple[Plan, Any]:
     """`plan.build.build`, or what it said before; and what `beside` made of the plan then, plain data that is kept with it: None
-    for a plan that is new."""
+    for a plan that is new. All of it is made anew when that is not `sound` any more."""
     if request.env or args_file is not None:
         return _built(profile, request, host, terminal=terminal, args_file=args_file, run_dir=run_dir), None
     key = _key(profile, request, host, terminal)
     place = f"{cache_dir(host.env, host.home)}/plans/{kept.name(key)}"
     known, more = _find(place, key, host, run_dir)
-    if known is not None:
+    if known is not None and (sound is None or sound(more)):
         return _with_command(known, profile, request, host), more
     import time
 

@@ -1,0 +1,43 @@
+"""The box's own /etc as a folder that is mounted as one (`launch.etcmade` makes it): what a start asks of it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from inner import kept
+from inner.frozen import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    State: TypeAlias = tuple[str, int, int, int]  # a folder, and what changes with what is in it
+    Kept: TypeAlias = tuple[str, tuple[State, ...]]
+
+
+def sound(found: Kept | None) -> bool:
+    """Whether nothing in it has been changed or removed since, by somebody who makes room for instance; True for none."""
+    try:
+        return found is None or all(state(one[0]) == one for one in found[1])
+    except OSError:
+        return False
+
+
+def hold(found: Kept) -> int:
+    """A descriptor that keeps it from being removed; -1 when that is under way."""
+    try:
+        fd = kept.opened(f"{found[0]}.lock")
+        if fd >= 0:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        return -1
+    return fd
+
+
+def state(path: str) -> State:
+    """How a folder looks. Raises OSError, also for one that others may write to."""
+    info = os.lstat(path)
+    if not kept.private(info):
+        raise PermissionError(1, "written by others", path)
+    return (path, info.st_ino, info.st_mtime_ns, info.st_ctime_ns)

@@ -1,0 +1,156 @@
+"""The box's own /etc, kept in the state folder as a folder that is mounted as one: it is some sixty files, folders and links, and for
+bubblewrap to make them at every start takes as long as ten mounts.
+
+A folder is named after what is in it, so that plans share it; it is never written again, and no box can (the mount is read-only).
+Who uses one keeps a lock beside it shared (`etc.hold`).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import stat
+import time
+
+from inner import kept
+from inner.bwrap import ETC, in_etc, placed
+from inner.frozen import TYPE_CHECKING
+from inner.launch import etc, rundir, syscall
+from inner.paths import ancestors, covers
+from inner.plan.model import Data, Dir, Symlink, Tmpfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TypeAlias
+
+    from inner.launch.etc import Kept
+    from inner.plan.model import Plan
+
+    Entry: TypeAlias = tuple[
+        str, int, bytes | str | None
+    ]  # path below /etc, mode; bytes of a file, target of a link, None: a folder
+
+MOST = 8  # folders
+FORGOTTEN = 3600  # seconds after which a draft is nobody's
+
+
+def keep(plan: Plan, state: str) -> Kept | None:
+    """The folder for a plan, made when it is not there, and how it looks; None when its box has another /etc, or nothing can be
+    kept."""
+    entries = _entries(plan)
+    if entries is None:
+        return None
+    parent = f"{state}/etc"  # not in the cache, which people empty while boxes run
+    folder = f"{parent}/{hashlib.sha256(repr(entries).encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+    try:
+        kept.make(parent)
+        if not kept.private(os.lstat(parent)):
+            return None
+        if not _whole(folder, entries):
+            if os.path.isdir(folder) and not _remove(folder):
+                return None
+            _make_room(parent)
+            _make(folder, entries)
+        return folder, tuple(etc.state(_at(folder, path)) for path, _, content in entries if content is None)
+    except (OSError, ValueError):
+        return None
+
+
+def _entries(plan: Plan) -> tuple[Entry, ...] | None:
+    """What lies in /etc where that is a part of the box's own root: folders before what is in them. What is mounted there needs
+    something to be mounted on."""
+    found: dict[str, Entry] = {}
+    for mount, under in placed(plan.mounts):
+        if not covers(ETC, mount.dest) or not isinstance(under, Tmpfs) or under.dest != "/":
+            continue
+        path = mount.dest[len(ETC) + 1 :]
+        for above in reversed([place[len(ETC) + 1 :] for place in ancestors(mount.dest) if covers(ETC, place)]):
+            found.setdefault(above, (above, 0o755, None))
+        if not in_etc(mount, under):
+            folder = not isinstance(mount, Data) and getattr(mount, "kind", "dir") == "dir"
+            found[path] = (path, 0o755, None) if folder else (path, 0o444, b"")
+        elif isinstance(mount, Symlink):
+            found[path] = (path, 0, mount.target)
+        elif isinstance(mount, Data):
+            found[path] = (path, mount.perms, mount.content)
+        elif isinstance(mount, Dir):
+            found[path] = (path, mount.perms, None)
+    own = any(mount.dest == ETC and in_etc(mount, under) for mount, under in placed(plan.mounts))
+    return tuple(found.values()) if own else None
+
+
+def _at(folder: str, path: str) -> str:
+    return f"{folder}/{path}" if path else folder
+
+
+def _whole(folder: str, entries: Iterable[Entry]) -> bool:
+    try:
+        return all(_is(_at(folder, path), mode, content) for path, mode, content in entries)
+    except OSError:
+        return False
+
+
+def _is(place: str, mode: int, content: bytes | str | None) -> bool:
+    if isinstance(content, str):
+        return os.readlink(place) == content
+    info = os.lstat(place)
+    if content is None:
+        return stat.S_ISDIR(info.st_mode)
+    return stat.S_ISREG(info.st_mode) and info.st_mode & 0o777 == mode and kept.read(place) == content
+
+
+def _make(folder: str, entries: Iterable[Entry]) -> None:
+    """Complete and on the disk before it gets its name: a machine may stop at any time."""
+    draft = f"{folder}.{os.getpid()}"
+    try:
+        for path, mode, content in entries:
+            place = _at(draft, path)
+            if isinstance(content, str):
+                os.symlink(content, place)
+            elif content is None:
+                os.mkdir(place)
+            else:
+                with open(place, "xb") as file:
+                    file.write(content)
+                    os.fchmod(file.fileno(), mode)
+        for path, mode, content in entries:
+            if content is None:
+                os.chmod(_at(draft, path), mode)
+        os.close(os.open(f"{folder}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        syscall.sync(draft)
+        os.rename(draft, folder)
+    except BaseException:
+        rundir.remove(draft)
+        if not os.path.isdir(folder):  # somebody else's, who was faster
+            raise
+
+
+def _make_room(folder: str) -> None:
+    """The oldest that nobody uses go, and what was left half made."""
+    with os.scandir(folder) as found:
+        dated = sorted(
+            (entry.stat(follow_symlinks=False).st_mtime, entry.path) for entry in found if entry.is_dir(follow_symlinks=False)
+        )
+    whole = [path for _, path in dated if "." not in path.rpartition("/")[2]]
+    gone = [path for at, path in dated if path not in whole and at < time.time() - FORGOTTEN]
+    for path in whole[: max(0, len(whole) - MOST + 1)]:
+        _remove(path)
+    for path in gone:
+        rundir.remove(path)
+
+
+def _remove(folder: str) -> bool:
+    """Unless somebody uses it."""
+    fd = kept.opened(f"{folder}.lock")
+    try:
+        if fd >= 0:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(f"{folder}.lock")
+        rundir.remove(folder)
+    except OSError:
+        return False
+    finally:
+        if fd >= 0:
+            os.close(fd)
+    return True
