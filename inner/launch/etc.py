@@ -7,20 +7,29 @@ import os
 
 from inner import kept
 from inner.frozen import TYPE_CHECKING
+from inner.launch import tree
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
     State: TypeAlias = tuple[str, int, int, int]  # a folder, and what changes with what is in it
-    Kept: TypeAlias = tuple[str, tuple[State, ...]]
+    Kept: TypeAlias = tuple[str, tuple[State, ...], bytes]
+
+BOOT = "/proc/sys/kernel/random/boot_id"
 
 
 def sound(found: Kept | None) -> bool:
-    """Whether nothing in it has been changed or removed since, by somebody who makes room for instance; True for none."""
+    """Whether nothing in it has been changed or removed since, by somebody who makes room for instance, and the machine has not
+    been started anew, before which it may have stopped without writing down what was in the files; True for none."""
     try:
-        return found is None or all(state(one[0]) == one for one in found[1])
+        return found is None or (all(state(one[0]) == one for one in found[1]) and boot() == found[2])
     except OSError:
         return False
+
+
+def boot() -> bytes:
+    """The name of this start of the machine (random(4))."""
+    return tree.read(BOOT)
 
 
 def hold(found: Kept) -> int:

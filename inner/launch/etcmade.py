@@ -16,7 +16,7 @@ import time
 from inner import kept
 from inner.bwrap import ETC, in_etc, placed
 from inner.frozen import TYPE_CHECKING
-from inner.launch import etc, rundir, syscall
+from inner.launch import etc, rundir
 from inner.paths import ancestors, covers
 from inner.plan.model import Data, Dir, Symlink, Tmpfs
 
@@ -52,7 +52,7 @@ def keep(plan: Plan, state: str) -> Kept | None:
                 return None
             _make_room(parent)
             _make(folder, entries)
-        return folder, tuple(etc.state(_at(folder, path)) for path, _, content in entries if content is None)
+        return folder, tuple(etc.state(_at(folder, path)) for path, _, content in entries if content is None), etc.boot()
     except (OSError, ValueError):
         return None
 
@@ -101,7 +101,7 @@ def _is(place: str, mode: int, content: bytes | str | None) -> bool:
 
 
 def _make(folder: str, entries: Iterable[Entry]) -> None:
-    """Complete and on the disk before it gets its name: a machine may stop at any time."""
+    """Complete before it gets its name."""
     draft = f"{folder}.{os.getpid()}"
     try:
         for path, mode, content in entries:
@@ -118,7 +118,6 @@ def _make(folder: str, entries: Iterable[Entry]) -> None:
             if content is None:
                 os.chmod(_at(draft, path), mode)
         os.close(os.open(f"{folder}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-        syscall.sync(draft)
         os.rename(draft, folder)
     except BaseException:
         rundir.remove(draft)

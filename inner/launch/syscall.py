@@ -30,8 +30,8 @@ LANDLOCK_SCOPES = 1 | 2  # abstract unix sockets, signals
 SIGKILL = 9
 
 # asm/unistd.h: x86_64, and the generic table that every later architecture uses
-NUMBERS = {"x86_64": (250, 302, 306, 316)}
-KEYCTL, PRLIMIT64, SYNCFS, RENAMEAT2 = NUMBERS.get(os.uname().machine, (219, 261, 267, 276))
+NUMBERS = {"x86_64": (250, 302, 316)}
+KEYCTL, PRLIMIT64, RENAMEAT2 = NUMBERS.get(os.uname().machine, (219, 261, 276))
 LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF = 444, 446
 CLOSE_RANGE, LAST_FD = 436, -1  # close_range(2): ~0U
 OPENAT2 = 437
@@ -97,16 +97,6 @@ def open_path(path: str) -> int:
         return fd
     os.close(fd)
     raise OSError(40, os.strerror(40), path)  # ELOOP
-
-
-def sync(folder: str) -> None:
-    """Everything on the file system of `folder` is on its disk when this returns (syncfs(2)). Raises OSError."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        if syscall(SYNCFS, fd) != 0:
-            os.fsync(fd)  # says why
-    finally:
-        os.close(fd)
 
 
 def move(folder: int, name: str, into: int, new: str) -> bool:

@@ -63,7 +63,7 @@ def test_words_that_were_kept_are_those_of_the_plan(kept):
     assert new is None
     again, prepared = kept()
     assert again == plan
-    limitations, words, name = wording.found(prepared, kept.features)
+    limitations, words, name, _ = wording.found(prepared, kept.features)
     assert told(words) == told(wording.made(plan, kept.features)[1])
     assert limitations == wording.made(plan, kept.features)[0]
     assert name == outline(plan, RUN)
@@ -74,7 +74,7 @@ def test_the_folder_of_the_run_is_this_runs(kept, tmp_path):
     kept()
     other = RUN.replace("aaaaaa", "bbbbbb")
     plan, prepared = kept(other)
-    _, words, name = wording.found(prepared, kept.features)
+    _, words, name, _ = wording.found(prepared, kept.features)
     assert told(words) == told(wording.made(plan, kept.features)[1])
     assert name == outline(plan, other)
 
