@@ -12,7 +12,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import CodeType, ModuleType
     from typing import Any
 
@@ -55,7 +55,7 @@ class Archive:
             spec.submodule_search_locations = [spec.origin.rpartition("/")[0]]
         return spec
 
-    def early(self) -> Iterable[tuple[Any, CodeType]]:
+    def early(self) -> Iterator[tuple[Any, CodeType]]:
         """The specifications and the code of those that every run needs (`bundle.ready`)."""
         return ((self.spec(name, self.code[name][0]), self.get_code(name)) for name in self.first)
 

@@ -17,11 +17,12 @@ from inner.paths import cache_dir
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import CodeType, ModuleType
     from typing import Any, TypeAlias
 
     Module: TypeAlias = tuple[str, tuple[int, int, int], bool, int, int]
+    Block: TypeAlias = tuple[tuple[str, ...], int, int]
 
 Spec: Any = type(__spec__)  # importlib.machinery.ModuleSpec, without importing importlib
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -29,16 +30,17 @@ ARCHIVE: Any = next((finder for finder in sys.meta_path if hasattr(finder, "keep
 
 
 INDEX = 1 << 15  # bytes at the beginning of the file that the list of its modules may take
-MOST = 1 << 22  # bytes of the file
+BLOCK = 1 << 16  # bytes of code that are read at once
+MOST = 1 << 22  # of the file
 LAST = "inner.launch.session"  # what a run imports after that one it does without until bubblewrap is busy
 
 
 class Finder:
     """A meta path finder and loader (importlib.abc) of the modules in a bundle, the open file `fd`. `modules`: for each its source,
     that file's state, whether it is a package, and where its code lies. `first`: those that every run needs, each after what it
-    imports, and where their code lies once more, together. `kept`: all that was asked for so far is in it."""
+    imports, in blocks, and where the code of each block lies. `kept`: all that was asked for so far is in it."""
 
-    def __init__(self, fd: int, modules: dict[str, Module], first: tuple[tuple[str, ...], int, int]) -> None:
+    def __init__(self, fd: int, modules: dict[str, Module], first: tuple[Block, ...]) -> None:
         self.fd, self.modules, self.first = fd, modules, first
         self.file = os.fstat(fd)
         self.kept = True
@@ -58,14 +60,13 @@ class Finder:
             spec.submodule_search_locations = [os.path.dirname(file)]
         return spec
 
-    def early(self) -> Iterable[tuple[Any, CodeType]]:
+    def early(self) -> Iterator[tuple[Any, CodeType]]:
         """The specifications and the code of those that every run needs; none when one of them has changed."""
-        names, start, size = self.first
-        for name in names:
-            file, state, *_ = self.modules[name]
-            if _state(file) != state:
-                return ()
-        return zip(map(self._spec, names), marshal.loads(os.pread(self.fd, size, start)), strict=True)  # noqa: S302 - see kept.opened
+        found = [self.modules[name] for names, _, _ in self.first for name in names]
+        if all(_state(file) == state for file, state, *_ in found):
+            for names, start, size in self.first:
+                codes = marshal.loads(os.pread(self.fd, size, start))  # noqa: S302 - see kept.opened
+                yield from zip(map(self._spec, names), codes, strict=True)
 
     def _open(self) -> bool:
         """A fork may have closed all descriptors, and then opened others."""
@@ -142,7 +143,8 @@ def make(env: Mapping[str, str]) -> None:
     early = first(list(found))
     for finder in sys.meta_path:
         if isinstance(finder, Finder):
-            early = tuple(name for name in finder.first[0] if name in found) or early  # what all of them needed
+            before = [name for names, _, _ in finder.first for name in names]
+            early = tuple(name for name in before if name in found) or early  # what all of them needed
             found = {**dict.fromkeys(finder.modules, finder), **found}
     modules: dict[str, Module] = {}
     codes: dict[str, bytes] = {}
@@ -157,11 +159,26 @@ def make(env: Mapping[str, str]) -> None:
         codes[name] = marshal.dumps(_bare(loader.get_code(name)))
         modules[name] = (spec.origin, state, spec.submodule_search_locations is not None, at, len(codes[name]))
         at += len(codes[name])
-    early = tuple(name for name in early if name in codes)
-    together = marshal.dumps(tuple(marshal.loads(codes[name]) for name in early))  # noqa: S302 - made above
-    index = marshal.dumps((_key(), modules, (early, at, len(together))))  # type: ignore[arg-type]
+    blocks: list[Block] = []
+    together = b""
+    for names in _blocks([name for name in early if name in codes], codes):
+        data = marshal.dumps(tuple([marshal.loads(codes[name]) for name in names]))  # noqa: S302 - made above
+        blocks.append((names, at + len(together), len(data)))
+        together += data
+    index = marshal.dumps((_key(), modules, tuple(blocks)))  # type: ignore[arg-type]
     if len(index) <= INDEX:
         kept.write(_place(env), index.ljust(INDEX, b"\0") + b"".join(codes.values()) + together, most=MOST)
+
+
+def _blocks(names: Iterable[str], codes: Mapping[str, bytes]) -> Iterator[tuple[str, ...]]:
+    """Of some 64 KiB each: a large one would be read into memory that is the kernel's to give, page by page (mallopt(3))."""
+    block: list[str] = []
+    for name in names:
+        if block and sum(len(codes[one]) for one in (*block, name)) > BLOCK:
+            yield tuple(block)
+            block = []
+        block.append(name)
+    yield tuple(block)
 
 
 def _bare(code: CodeType) -> CodeType:
