@@ -20,6 +20,10 @@ class InnerError(Exception):
         self.where = where
 
 
+class Stale(Exception):
+    """What was kept of the host does not hold any more: nothing has run yet, and all is to be made anew."""
+
+
 class CheckFailed(InnerError):
     """A check said no: `inner verify`, `inner profile validate`, `inner doctor`."""
 

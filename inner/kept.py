@@ -87,6 +87,15 @@ def write(path: str, data: bytes, *, entries: int = 0, most: int = MOST) -> bool
     return True
 
 
+def forget(path: str) -> bool:
+    """What is kept at `path` is not any more. False, for whoever has found that it does not hold."""
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+    return False
+
+
 def _make_room(folder: str, entries: int) -> None:
     """What was written longest ago goes."""
     found = list(os.scandir(folder))

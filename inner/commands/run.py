@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from inner.errors import CannotExecute, CommandNotFound, ConfigError, RunError
+from inner.errors import CannotExecute, CommandNotFound, ConfigError, RunError, Stale
 from inner.frozen import TYPE_CHECKING, replace
 from inner.guard import guard
 from inner.host import RealHost
@@ -62,7 +62,7 @@ def run(request: Request) -> int:
     terminal = request.detach or enough(map(os.isatty, (0, 1)))
     folder = rundir.name(state_dir(host.env, host.home))
     rundir.prepare(state_dir(host.env, host.home), cache_dir(host.env, host.home))
-    plan, prepared = planned(
+    plan, prepared, still = planned(
         profile,
         request,
         host,
@@ -80,6 +80,8 @@ def run(request: Request) -> int:
         from inner.commands.traced import tracer as made
 
         tracer = made(profile, request, host)
+    if (request.dry_run or request.detach or tracer is not None) and still is not None and not still():
+        return run(request)
     if request.dry_run:
         if tracer is not None:
             plan = replace(tracer.shown(plan, folder), command=tracer.command(plan.command))
@@ -90,7 +92,10 @@ def run(request: Request) -> int:
         from inner.commands.attach import detached
 
         return detached(lambda: _start(plan, profile, features, host, folder, tracer, prepared), host, folder)
-    return _start(plan, profile, features, host, folder, tracer, prepared)
+    try:
+        return _start(plan, profile, features, host, folder, tracer, prepared, still)
+    except Stale:
+        return run(request)
 
 
 def _again() -> None:
@@ -127,7 +132,14 @@ def _args_file(request: Request) -> bytes | None:
 
 
 def _start(
-    plan: Plan, profile: Profile, features: Features, host: RealHost, folder: str, tracer: Tracer | None, prepared: object
+    plan: Plan,
+    profile: Profile,
+    features: Features,
+    host: RealHost,
+    folder: str,
+    tracer: Tracer | None,
+    prepared: object,
+    still: Callable[[], bool] | None = None,
 ) -> int:
     """Make what the plan needs, start the box, and tell how it ended."""
     from inner.launch import rundir, session
@@ -151,6 +163,7 @@ def _start(
             enter=enter,
             tracer=tracer,
             prepared=prepared,
+            still=still,
         )
 
     apart = prepared is None and any(isinstance(mount, Overlay) for mount in plan.mounts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 
-from inner.errors import RunError
+from inner.errors import RunError, Stale
 from inner.frozen import TYPE_CHECKING, replace
 from inner.launch import rundir
 from inner.paths import covers
@@ -87,7 +87,7 @@ class Account:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """What came to nothing says why."""
-        if error is not None:
+        if error is not None and not isinstance(error, Stale):
             try:
                 self._plan()
                 self.recording().failed(error)

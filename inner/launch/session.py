@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from inner.errors import RunError, Stale
 from inner.frozen import TYPE_CHECKING, replace
 from inner.launch import guarding, rundir, scaffold, supervisor, syscall, tree, wording
 from inner.launch.account import Account
@@ -43,12 +44,21 @@ def run(
     limited: Callable[[dict[str, object]], None] | None = None,
     tracer: Tracer | None = None,
     prepared: object = None,
+    still: Callable[[], bool] | None = None,
 ) -> Outcome:
     """Start the box, stay until it has ended. `folder` is the run's own (`rundir.name`); `warn` gets what the user should know,
     one line each; `progress` a line now and then of what takes long; without `record` nothing
     is kept of it; `limited` is told which limits hold, and by what (`limits.Held.hold`); `tracer` watches what the
-    command looks for; `prepared`: what `wording` made of this plan before. Raises RunError and its kin.
+    command looks for; `prepared`: what `wording` made of this plan before; `still`: whether the host is as the plan says, where
+    that has not been asked yet. Raises RunError and its kin, and Stale when it is not.
     """
+
+    def sure() -> None:
+        nonlocal still
+        asked, still = still, None
+        if asked is not None and not asked():
+            raise Stale
+
     decided = plan  # as it is recorded: without anybody's login
     if plan.private:
         from inner.launch import login
@@ -59,7 +69,10 @@ def run(
     known = wording.found(prepared, features) if plan is decided else None
     limitations, words, outline, held_etc = known or wording.made(plan, features)
     open_to = syscall.unconfined(own_network=plan.namespaces.net, setuid=features.setuid)
-    for text in (*decided.notices, *limitations, *([open_to] if open_to else [])):
+    told = (*decided.notices, *limitations, *([open_to] if open_to else []))
+    if told or plan.copies or plan.private or plan.scaffolding or plan.network.mode == "allowlist" or plan.network.publish:
+        sure()  # more than the project would be touched
+    for text in told:
         warn(text)
     rundir.sweep(folder.rpartition("/runs/")[0], lambda left: recover(left, warn, progress))
     with (
@@ -102,6 +115,7 @@ def run(
             from inner.launch import limits
 
             nonlocal held
+            sure()
             held = limits.Held(plan, host.env, folder)
             undo.later(held.close)
             held.prepare()
@@ -114,20 +128,26 @@ def run(
                 reached.attach(pid)
             guard.foresee()
 
-        outcome = supervisor.run(
-            features.path,
-            (*words, *wording.variables(plan, host.env)),
-            plan.command if tracer is None else tracer.command(plan.command),
-            terminal=plan.terminal,
-            timeout=plan.timeout,
-            clipboard=plan.clipboard,
-            setuid=features.setuid,
-            enter=enter,
-            stdio=stdio,
-            on_started=started,
-            beside=reached.beside if reached is not None else None,
-            log=account.log,
-        )
+        try:
+            outcome = supervisor.run(
+                features.path,
+                (*words, *wording.variables(plan, host.env)),
+                plan.command if tracer is None else tracer.command(plan.command),
+                terminal=plan.terminal,
+                timeout=plan.timeout,
+                clipboard=plan.clipboard,
+                setuid=features.setuid,
+                enter=enter,
+                stdio=stdio,
+                on_started=started,
+                beside=reached.beside if reached is not None else None,
+                log=account.log,
+            )
+        except RunError:
+            sure()  # what is to be mounted may not be there any more
+            raise
+        if outcome.reason == "setup":
+            sure()
         if reached is not None:
             reached.tell(warn)
         if held is not None:

@@ -174,6 +174,8 @@ class Supervisor:
         for pump in self.streams.pumps:
             if pump is self.streams.keys and terminal is not None and terminal.behind:
                 continue
+            if pump is self.streams.input and self.start.gate >= 0:
+                continue  # the start may still be given up, and what is read then is for the next one
             if pump.waiting and pump.held is not None and not pump.held():
                 pump.release()
             fd, events = pump.interest()

@@ -20,7 +20,7 @@ from inner.profile.expand import Expander
 from inner.snapshot import CONTENT, NAMES, Snapshot, absent, grouped, listed, look, times
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from inner.host import Host
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from inner.profile.model import Profile
     from inner.request import Request
 
-FORMAT = 5
+FORMAT = 6
 ENTRIES = 128
 MOST = 1 << 21  # bytes of one
 # What a plan has nothing of but its command line, which is made anew. A field that is not named here is part of the key.
@@ -71,22 +71,30 @@ def planned(
     run_dir: str = "",
     beside: Callable[[Plan], object] | None = None,
     sound: Callable[[Any], bool] | None = None,
-) -> tuple[Plan, Any]:
+) -> tuple[Plan, Any, Callable[[], bool] | None]:
     """`plan.build.build`, or what it said before; and what `beside` made of the plan then, plain data that is kept with it: None
-    for a plan that is new. All of it is made anew when that is not `sound` any more."""
+    for a plan that is new. All of it is made anew when that is not `sound` any more.
+
+    With the last one, which is None when that is known, the host is asked whether it is still as the plan says, before a box runs
+    anything: all that no box can have changed. False: it is not, and the plan is forgotten.
+    """
     if request.env or args_file is not None:
-        return _built(profile, request, host, terminal=terminal, args_file=args_file, run_dir=run_dir), None
+        return _built(profile, request, host, terminal=terminal, args_file=args_file, run_dir=run_dir), None, None
     key = _key(profile, request, host, terminal)
     place = f"{cache_dir(host.env, host.home)}/plans/{kept.name(key)}"
-    known, more = _find(place, key, host, run_dir)
+    known, more, rest = _find(place, key, host, run_dir)
     if known is not None and (sound is None or sound(more)):
-        return _with_command(known, profile, request, host), more
+        if more is None and not _same(rest):
+            known = None
+        else:
+            still = None if more is None else lambda: _same(rest) or kept.forget(place)
+            return _with_command(known, profile, request, host), more, still
     import time
 
     began, snapshot = time.time_ns(), Snapshot(host)
     plan = _built(profile, request, snapshot, terminal=terminal, args_file=None, run_dir=run_dir)
     _keep(place, key, snapshot, plan, request, run_dir, began, beside)
-    return plan, None
+    return plan, None, None
 
 
 def _built(profile: Profile, request: Request, host: Host, *, terminal: bool, args_file: bytes | None, run_dir: str) -> Plan:
@@ -108,11 +116,21 @@ def _key(profile: Profile, request: Request, host: Host, terminal: bool) -> tupl
     )
 
 
-def _find(place: str, key: tuple[object, ...], host: Host, run_dir: str) -> tuple[Plan | None, Any]:
-    nothing = (None, None)
+def _same(questions: Any) -> bool:
+    """Whether the host gives the same answers."""
+    paths, folders, missing = questions
+    return (
+        all(look(path, what) == seen for path, what, seen in paths)
+        and all(listed(folder, was, seen) for folder, was, seen in folders)
+        and all(absent(folder, within) for folder, within in missing)
+    )
+
+
+def _find(place: str, key: tuple[object, ...], host: Host, run_dir: str) -> tuple[Plan | None, Any, Any]:
+    nothing = (None, None, None)
     try:
         file = kept.read(place, MOST)
-        known, variables, names, there, paths, folders, missing, old, size = marshal.loads(file)  # noqa: S302 - see kept.read
+        known, variables, names, there, first, rest, old, size = marshal.loads(file)  # noqa: S302 - see kept.read
         if known != key or (names is not None and names != tuple(sorted(host.env))):
             return nothing
         salt, values = variables
@@ -120,11 +138,7 @@ def _find(place: str, key: tuple[object, ...], host: Host, run_dir: str) -> tupl
             return nothing
         if any((name in host.env) is not is_there for name, is_there in there):
             return nothing
-        if any(look(path, what) != seen for path, what, seen in paths):
-            return nothing
-        if any(not listed(folder, was, seen) for folder, was, seen in folders):
-            return nothing
-        if not all(absent(folder, within) for folder, within in missing):
+        if not _same(first):
             return nothing
         data: bytes | memoryview = memoryview(file)[-size:]
         if old:
@@ -137,7 +151,7 @@ def _find(place: str, key: tuple[object, ...], host: Host, run_dir: str) -> tupl
         plan.__dict__["unread"] = lambda: tuple([_whole(mount, host) for mount in compiled.from_plain(mounts, RECORDS)])
     except (EOFError, TypeError, ValueError):  # nothing kept, or of another shape
         return nothing
-    return plan, more
+    return plan, more, rest
 
 
 def _keep(
@@ -166,11 +180,18 @@ def _keep(
         return
     old = run_dir if run_dir and _encoded(run_dir) in data else ""
     names = tuple(sorted(env)) if env.listed else None
-    missing = grouped(path for path, _, seen in paths if seen is None)
-    folders = tuple((path, times(path, began - kept.SETTLED), seen) for path, what, seen in paths if seen and what == NAMES)
-    paths = tuple(found for found in paths if found[2] is not None and found[1] != NAMES)
-    facts = (key, (salt, values), names, there, paths, folders, missing, old, len(data))
-    kept.save(place, facts, entries=ENTRIES, most=MOST, more=data)
+    open_to = (plan.project, *(mount.src for mount in plan.mounts if isinstance(mount, model.Bind) and mount.mode == "rw"))
+    first = [one for one in paths if any(covers(place, one[0]) for place in open_to)]  # what boxes can have changed
+    rest = [one for one in paths if one not in first]
+    questions = [_questions(some, began - kept.SETTLED) for some in (first, rest)]
+    kept.save(place, (key, (salt, values), names, there, *questions, old, len(data)), entries=ENTRIES, most=MOST, more=data)
+
+
+def _questions(paths: Iterable[tuple[str, int, Any]], settled: int) -> tuple[object, ...]:
+    """The cheapest ones with these answers (`_same`)."""
+    folders = tuple((path, times(path, settled), seen) for path, what, seen in paths if seen and what == NAMES)
+    entries = tuple(one for one in paths if one[2] is not None and one[1] != NAMES)
+    return entries, folders, grouped(path for path, _, seen in paths if seen is None)
 
 
 def _bare(mount: Mount) -> Mount:

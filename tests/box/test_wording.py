@@ -41,7 +41,7 @@ def kept(tmp_path):
             terminal=False,
             run_dir=run_dir,
             beside=lambda plan: wording.prepared(plan, features, run_dir),
-        )
+        )[:2]
 
     planned.features = features
     return planned
