@@ -15,6 +15,7 @@ from inner.egress import netns
 from inner.egress.names import Listener, extra, listeners
 from inner.egress.process import ASKERS
 from inner.egress.rules import Rules, parse
+from inner.egress.server import SHORT, Rest
 from inner.errors import ConfigError, InnerError, RunError
 from inner.frozen import TYPE_CHECKING
 from inner.plan.network import RESOLVER
@@ -58,7 +59,9 @@ class Control:
         """Somebody stands before the socket, or was gone again."""
         try:
             fd, _ = self.sock._accept()  # type: ignore[attr-defined]  # noqa: SLF001 - what socket.accept() is made of
-        except OSError:
+        except OSError as problem:
+            if problem.errno in SHORT:
+                Rest(self.server, self.sock)
             return
         client = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, fd)
         if len(self.askers) >= ASKERS or not self._ours(client):

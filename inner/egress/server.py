@@ -35,6 +35,8 @@ else:
 IN = select.EPOLLIN
 HELD = 16 << 20  # bytes of clients that have not said all they want
 ACCEPTS, DATAGRAMS = 64, 64  # in one go, before others have their turn
+SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)  # of accept(2): who waits goes on waiting, and can be had later
+REST = 0.1  # seconds until it is tried again
 LOOK = 0.05  # seconds between two looks whether the reader of the record has caught up
 STREAMS = 32  # clients of the resolver over TCP
 STREAM_TIME = 10.0  # seconds for each of them
@@ -211,8 +213,8 @@ class Server:
             except BlockingIOError:
                 return
             except OSError as problem:
-                if problem.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM) and not self._make_room():
-                    self._pause(True)
+                if problem.errno in SHORT and not (self._make_room() and problem.errno == errno.EMFILE):
+                    Rest(self, listener)
                 if problem.errno in (errno.ECONNABORTED, errno.EINTR):
                     continue
                 return
@@ -359,6 +361,19 @@ class Server:
             del self._refused[next(iter(self._refused))]
         if last + REPEAT <= self.now:
             self.report("dns", (name, 0), (verdict, reason))
+
+
+class Rest:
+    """A listener that is not watched for a moment: who stands before it can be let in by nobody now, and is reported all the time."""
+
+    def __init__(self, server: Server, sock: _socket.socket) -> None:
+        self.server, self.sock = server, sock
+        server.want(sock, 0)
+        server.clock.set(self, REST)
+
+    def late(self) -> None:
+        """It is over."""
+        self.server.want(self.sock, IN)
 
 
 class Stream:

@@ -123,6 +123,20 @@ def test_waiting_costs_no_time(world, code):
     assert done["cpu"] < 0.3, done["cpu"]
 
 
+def test_waiting_for_a_descriptor_costs_no_time_either(world):
+    """Clients that ask for names are not counted among the connections: 31 of them take all there are, and one more stands there."""
+    code = (
+        "held = [socket.create_connection(('127.18.0.1', 53), 5) for i in range(31)]\n"
+        "s = socket.create_connection(('allowed.test', 7777), 5); s.settimeout(1); s.sendall(b'early'); time.sleep(2)\n"
+        "try: print(s.recv(99))\n"
+        "except OSError as e: print(e)\n"
+        "[one.close() for one in held]; s.settimeout(5); print(s.recv(99))\n"
+    )
+    done = world.python(code, ["allowed.test:7777"], files=40, stat=True)
+    assert done["out"].splitlines() == ["timed out", "b'early'"], done
+    assert done["cpu"] < 0.5, done["cpu"]
+
+
 KINDS = {
     "answered": "say('allowed.test', b'5\\n', 9001)",
     "its pipes are not empty": "s = socket.create_connection(('allowed.test', 9001), 9); s.sendall(b'90000000\\n'); time.sleep(0.02); s.recv(9); reset(s)",
