@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from inner.errors import ConfigError, HostError
 from inner.frozen import TYPE_CHECKING, assert_never, replace
-from inner.paths import HostPath, ancestors, covers, normal
+from inner.paths import HostPath, ancestors, covers, normal, quoted
 from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Symlink, Tmpfs, ground
 from inner.words import GIVEN, Content, Features, Given, Opened, Source, checked, environment, named
 
@@ -264,13 +264,3 @@ def printed(data: bytes) -> str:
     return "".join(
         chr(byte) if 0x20 <= byte < 0x7F and chr(byte) not in "\\'%" else _PRINTF.get(byte, f"\\x{byte:02x}") for byte in data
     )
-
-
-def quoted(word: str) -> str:
-    """`word` for bash, on one line whatever is in it."""
-    from shlex import quote
-
-    if word.isprintable():
-        return quote(word)
-    data = word.encode("utf-8", "surrogateescape")
-    return "$'" + "".join(chr(b) if 0x20 <= b < 0x7F and chr(b) not in "\\'" else f"\\x{b:02x}" for b in data) + "'"

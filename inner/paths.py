@@ -43,6 +43,16 @@ def ancestors(path: str) -> Iterator[str]:
         yield path
 
 
+def quoted(word: str) -> str:
+    """`word` for a shell: in quotes where it needs them, on one line whatever is in it. For every command line that is shown."""
+    from shlex import quote
+
+    if word.isprintable():
+        return quote(word)
+    data = word.encode("utf-8", "surrogateescape")
+    return "$'" + "".join(chr(b) if 0x20 <= b < 0x7F and chr(b) not in "\\'" else f"\\x{b:02x}" for b in data) + "'"
+
+
 def config_dir(env: Mapping[str, str], home: str) -> HostPath:
     """Where the user's own configuration lives (XDG base directory specification 0.8)."""
     return HostPath(_base(env, "XDG_CONFIG_HOME", home + "/.config") + "/inner")

@@ -150,7 +150,7 @@ def edit(*, project: bool) -> int:
     """The file in the editor, made when it is not there."""
     from inner import ui
     from inner.commands import editor
-    from inner.commands.dry_run import short
+    from inner.commands.dry_run import short, typed
     from inner.commands.profile_write import check_settings
     from inner.config.document import read
     from inner.config.project import discover
@@ -172,7 +172,7 @@ def edit(*, project: bool) -> int:
     saved = editor.edit(path, before, text, lambda content: check_settings(content, path, project=project), host, root=root)
     ui.note(f"{'saved' if saved else 'nothing was changed'}: `{short(path, host)}`")
     if saved and project:
-        ui.note(f"a changed file is not trusted: `inner trust {short(path, host)}`")
+        ui.note(f"a changed file is not trusted: `inner trust {typed(path, host)}`")
     return 0
 
 

@@ -7,6 +7,7 @@ import os
 from inner import ui
 from inner.commands.place import place
 from inner.frozen import TYPE_CHECKING, assert_never, replace
+from inner.paths import quoted
 from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Symlink, Tmpfs
 
 if TYPE_CHECKING:
@@ -94,8 +95,16 @@ def _network(plan: Plan, profile: Profile, host: Host) -> Iterator[str]:
 
 
 def short(path: str, host: Host) -> str:
-    """The home folder as `~`."""
-    return path.replace(str(host.home) + "/", "~/") if len(host.home) > 1 else path
+    """The home folder as `~`, in a path or in a sentence with paths."""
+    from re import escape, sub
+
+    return sub(rf"(?<![^\s`'\"(=:]){escape(host.home)}/", "~/", path) if len(host.home) > 1 else path
+
+
+def typed(path: str, host: Host) -> str:
+    """The same for a path in a command line that is shown."""
+    home = f"{host.home}/"
+    return "~/" + quoted(path[len(home) :]) if len(home) > 2 and path.startswith(home) else quoted(path)
 
 
 def describe(mount: Mount, host: Host) -> tuple[str, str]:  # noqa: RET503 - the match is exhaustive
@@ -158,6 +167,4 @@ def _size(number: int | None) -> str:
 
 
 def _words(line: tuple[str, ...]) -> str:
-    import shlex
-
-    return shlex.join(line)
+    return " ".join(map(quoted, line))

@@ -7,6 +7,7 @@ import shlex
 
 from inner.errors import CheckFailed, ConfigError, HostError, InnerError
 from inner.frozen import TYPE_CHECKING
+from inner.paths import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,7 @@ def edit(path: str, before: bytes | None, text: bytes, check: Callable[[bytes], 
     try:
         replace(path, content, expected=before, root=root)
     except InnerError as problem:
-        problem.hint = f"what you wrote is kept in `{ui.safe(draft)}`"
+        problem.hint = f"what you wrote is kept in `{quoted(draft)}`"
         raise
     _forget(draft)
     return True
@@ -80,8 +81,6 @@ def _read(draft: str) -> bytes:
 def _open(draft: str, text: bytes, host: Host) -> None:
     import subprocess
 
-    from inner import ui
-
     command = words(host)
     try:
         done = subprocess.run([*command, draft], check=False)
@@ -94,7 +93,7 @@ def _open(draft: str, text: bytes, host: Host) -> None:
         raise CheckFailed(
             f"the editor ended with status {done.returncode}: nothing was changed",
             where=command[0],
-            hint=f"the draft is kept in `{ui.safe(draft)}`" if kept else "",
+            hint=f"the draft is kept in `{quoted(draft)}`" if kept else "",
         )
 
 
@@ -131,8 +130,7 @@ def _about(problem: InnerError, draft: str, path: str) -> InnerError:
 
 def _again(draft: str) -> None:
     """Return to edit again; CheckFailed when the user does not want to, or nobody can be asked."""
-    from inner import ui
     from inner.commands.consent import ask, terminal
 
     if not (terminal() and ask("Edit again?")):
-        raise CheckFailed("the file is as it was before", hint=f"what you wrote is kept in `{ui.safe(draft)}`")
+        raise CheckFailed("the file is as it was before", hint=f"what you wrote is kept in `{quoted(draft)}`")

@@ -8,6 +8,7 @@ from inner import ui
 from inner.commands.drawing import MADE, Drawing, drawing, folded
 from inner.errors import CheckFailed, CommandNotFound, RunError
 from inner.frozen import TYPE_CHECKING, replace
+from inner.paths import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -68,13 +69,11 @@ class _Writer:
         self.shown, self.rich = shown, rich
 
     def drawing(self, box: Drawing) -> None:
-        import shlex
-
         ui.out(self.paint("head", ui.safe(box.name)) + (f": {ui.safe(box.description)}" if box.description else ""))
         ui.out()
         for number, layer in enumerate(box.layers):
             self.field("made of" if not number else "", layer, "")
-        self.field("starts", shlex.join(box.command), box.command_where)
+        self.field("starts", " ".join(map(quoted, box.command)), box.command_where)
         self.field("works in", box.workdir, "")
         self.field("time limit", f"{box.timeout:g} s" if box.timeout else "none", "")
         self.head("sees", "nothing of this machine but this")

@@ -4,8 +4,9 @@ can be pasted. Copies are copies: nothing that the box does to git's folder is b
 
 from __future__ import annotations
 
-from inner.bwrap import printed, quoted
+from inner.bwrap import printed
 from inner.frozen import TYPE_CHECKING
+from inner.paths import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

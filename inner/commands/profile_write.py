@@ -53,7 +53,7 @@ def edit(name: str, shelf: Shelf) -> int:
     """The profile's file in the editor; what is not valid is not put in place."""
     from inner import ui
     from inner.commands import editor
-    from inner.commands.dry_run import short
+    from inner.commands.dry_run import short, typed
     from inner.config.document import read
     from inner.profile.find import Shelf
     from inner.profile.inherit import chain
@@ -81,7 +81,7 @@ def edit(name: str, shelf: Shelf) -> int:
     except InnerError as problem:  # the file is right, and what it builds on is not there: it may come later
         ui.warning(f"it cannot be used yet: {problem.message}")
     if root:
-        ui.note(f"a changed file is not trusted: `inner trust {short(place.path, shelf.host)}`")
+        ui.note(f"a changed file is not trusted: `inner trust {typed(place.path, shelf.host)}`")
     return 0
 
 

@@ -11,6 +11,7 @@ import typer
 from inner.errors import CheckFailed, HostError, UsageError
 from inner.frozen import TYPE_CHECKING
 from inner.guard import guard
+from inner.paths import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,7 @@ def main(*, state: bool, dry_run: bool, yes: bool) -> int:
     for folder in found:
         info = os.lstat(folder)
         if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.geteuid():
-            raise HostError("this is not a folder of yours", where=folder, hint=f"`ls -ld {folder}`")
+            raise HostError("this is not a folder of yours", where=folder, hint=f"`ls -ld {quoted(folder)}`")
         with Busy(ui.note, f"looking through `{short(folder, host)}`"):
             files, size = _measure(folder)
         ui.out(f"{short(folder, host)}  {files} files, {size / 1e6:.1f} MB")

@@ -9,7 +9,7 @@ from inner.errors import CannotExecute, CommandNotFound, ConfigError, RunError, 
 from inner.frozen import TYPE_CHECKING, replace
 from inner.guard import guard
 from inner.host import RealHost
-from inner.paths import cache_dir, state_dir
+from inner.paths import cache_dir, quoted, state_dir
 from inner.plan.command import refuse_unexecutable
 from inner.plan.model import Overlay
 
@@ -221,7 +221,7 @@ def _tell(plan: Plan, outcome: Outcome, features: Features, folder: str, *, trac
         raise CommandNotFound(f"`{plan.command[0]}` cannot be started in the box: it, or the interpreter it names, is not there")
     if outcome.reason == "not-executable":
         raise CannotExecute(
-            f"`{plan.command[0]}` cannot be executed", hint=f"`chmod +x {plan.command[0]}`, or name its interpreter"
+            f"`{plan.command[0]}` cannot be executed", hint=f"`chmod +x {quoted(plan.command[0])}`, or name its interpreter"
         )
     if outcome.reason == "timeout":
         _note(f"ended after {plan.timeout:g} s: the time limit of this run")

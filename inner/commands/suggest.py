@@ -11,6 +11,7 @@ import tomllib
 
 from inner.errors import CheckFailed, ConfigError, InnerError, UsageError
 from inner.frozen import TYPE_CHECKING, frozen
+from inner.paths import quoted
 
 if TYPE_CHECKING:
     from inner.host import RealHost
@@ -128,11 +129,11 @@ def _new(name: str, shelf: Shelf) -> str:
 
 
 def _text(values: dict[str, dict[str, object]], before: bytes | None, extends: str, name: str) -> bytes:
-    from inner.profile.amend import quoted
+    from inner.profile.amend import quoted as toml
     from inner.profile.rewrite import rewritten
 
     if before is None:
-        head = f'schema_version = "1"\nname = {quoted(name)}\nextends = {quoted(extends)}\n'
+        head = f'schema_version = "1"\nname = {toml(name)}\nextends = {toml(extends)}\n'
         return rewritten(head.encode(), values)
     return rewritten(before, values)
 
@@ -181,7 +182,7 @@ def _reason(answer: Answer, case: Case) -> str:
         line = change.toml.rpartition("\n")[2]
         return f"{'; '.join(text for text in answer.reasons if 'guarded' in text)}; `{line}` under `[sandbox]` grants it"
     if answer.kind == "path" and kind(case.host, realpath(case.host, answer.subject)) not in ("dir", "file"):
-        return f"it is a socket or a device, behind which is somebody else; `inner why {answer.subject}`"
+        return f"it is a socket or a device, behind which is somebody else; `inner why {quoted(answer.subject)}`"
     return ""
 
 

@@ -9,6 +9,7 @@ import typer
 from inner.errors import CommandNotFound, UsageError
 from inner.frozen import TYPE_CHECKING, replace
 from inner.guard import guard
+from inner.paths import quoted
 
 if TYPE_CHECKING:
     from inner.host import Host, RealHost
@@ -148,8 +149,6 @@ def _decide(plan: Plan, profile: Profile, host: Host, name: str, port: int) -> V
 
 
 def _show(answer: Answer, host: Host) -> None:
-    from shlex import join
-
     from inner import ui
     from inner.commands.dry_run import short
     from inner.commands.place import place
@@ -165,4 +164,4 @@ def _show(answer: Answer, host: Host) -> None:
         for line in change.toml.splitlines():
             ui.out(f"  {ui.safe(line)}")
         if change.flags:
-            ui.out(f"or for one run: inner run {ui.safe(join(change.flags))}")
+            ui.out(f"or for one run: inner run {' '.join(map(quoted, change.flags))}")

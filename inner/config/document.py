@@ -12,7 +12,7 @@ import stat
 from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING, frozen
 from inner.origin import Origin
-from inner.paths import covers, normal
+from inner.paths import covers, normal, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,17 +120,13 @@ def _check(found: os.stat_result, path: str, uid: int | None, shared: bool) -> N
     if uid is None:
         return
     if found.st_uid not in (uid, 0):
-        from shlex import quote
-
         raise ConfigError(
-            "the file belongs to another user, who could change it", where=path, hint=f"`chown {uid} {quote(path)}`, or copy it"
+            "the file belongs to another user, who could change it", where=path, hint=f"`chown {uid} {quoted(path)}`, or copy it"
         )
     if shared:
         return
     if found.st_mode & 0o002 or (found.st_mode & 0o020 and not private_group(found.st_gid, uid)):
-        from shlex import quote
-
-        raise ConfigError("other users may write to this file", where=path, hint=f"`chmod go-w {quote(path)}`")
+        raise ConfigError("other users may write to this file", where=path, hint=f"`chmod go-w {quoted(path)}`")
 
 
 def private_group(gid: int, uid: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING, frozen
 from inner.host import realpath
-from inner.paths import HostPath, ancestors, covers, normal
+from inner.paths import HostPath, ancestors, covers, normal, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,9 +96,8 @@ def refuse_shared(host: Host, folder: str, *, shared: bool = False) -> None:
     found = host.lstat(real)
     if found is not None and not ours(found, host, shared=shared):
         message = "other users may write to this folder, and configuration is read from it"
-        from shlex import quote
 
-        raise ConfigError(message, where=folder, hint=f"`chmod go-w {quote(folder)}`, or `chown` when it is not yours")
+        raise ConfigError(message, where=folder, hint=f"`chmod go-w {quoted(folder)}`, or `chown` when it is not yours")
 
 
 def ours(found: Stat, host: Host, *, shared: bool = False) -> bool:

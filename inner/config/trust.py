@@ -11,7 +11,7 @@ import stat
 from inner import kept
 from inner.errors import HostError
 from inner.frozen import TYPE_CHECKING
-from inner.paths import state_dir
+from inner.paths import quoted, state_dir
 
 if TYPE_CHECKING:
     from inner.host import Host
@@ -45,7 +45,7 @@ class Trust:
         try:
             kept.make(self.folder)
             if not _private(os.lstat(self.folder), self.uid, stat.S_ISDIR):
-                hint = f"`chmod 700 {self.folder}`"
+                hint = f"`chmod 700 {quoted(self.folder)}`"
                 raise HostError("the folder of trust decisions is open to others", where=self.folder, hint=hint)
             target = self.record(path)
             draft = f"{target}.{os.getpid()}"

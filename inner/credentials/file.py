@@ -5,6 +5,7 @@ from __future__ import annotations
 from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING
 from inner.host import realpath
+from inner.paths import quoted
 
 if TYPE_CHECKING:
     from inner.host import Host
@@ -22,7 +23,7 @@ def read(argument: str, host: Host) -> str:
     if found is None or found.kind != "file":
         raise ConfigError(f"the credential `file:{argument}` is not a file", hint=HINT)
     if found.uid not in (host.uid, 0) or found.mode & 0o077:
-        raise ConfigError(f"the credential `file:{argument}` can be read by others", hint=f"chmod 600 {argument}")
+        raise ConfigError(f"the credential `file:{argument}` can be read by others", hint=f"chmod 600 {quoted(path)}")
     text = host.read(path, LONGEST)
     if text is None:
         raise ConfigError(f"the credential `file:{argument}` cannot be read", hint=HINT)

@@ -7,6 +7,7 @@ import os
 
 from inner.doctor.finding import FATAL, GOOD, NOTE, PROBLEM, Asked, Finding
 from inner.frozen import TYPE_CHECKING
+from inner.paths import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ def bubblewrap(asked: Asked) -> Iterator[Finding]:
             yield Finding("bubblewrap-flaws", NOTE, text, f"`{remedy}`")
     if features.setuid:
         text = "bubblewrap is set-uid root: with user namespaces it needs no such right"
-        yield Finding("bubblewrap-setuid", PROBLEM, text, f"`sudo chmod u-s {features.path}`")
+        yield Finding("bubblewrap-setuid", PROBLEM, text, f"`sudo chmod u-s {quoted(features.path)}`")
     if not features.has("bind-fd"):
         yield Finding(
             "bubblewrap-age", NOTE, f"{version} opens what it mounts by name; later ones take it from inner as it was checked"

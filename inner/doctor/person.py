@@ -8,7 +8,7 @@ from inner.doctor.finding import GOOD, NOTE, PROBLEM, Asked, Finding
 from inner.errors import InnerError
 from inner.frozen import TYPE_CHECKING
 from inner.host import kind, which
-from inner.paths import cache_dir, config_dir, state_dir
+from inner.paths import cache_dir, config_dir, quoted, state_dir
 from inner.ui import safe
 
 if TYPE_CHECKING:
@@ -40,15 +40,15 @@ def folders(asked: Asked) -> Iterator[Finding]:
             continue
         if found.kind != "dir":
             wrong += 1
-            yield Finding("folders", PROBLEM, f"{safe(folder)} is not a folder", f"`rm {safe(folder)}`")
+            yield Finding("folders", PROBLEM, f"{safe(folder)} is not a folder", f"`rm {quoted(folder)}`")
         elif found.uid != host.uid:
             wrong += 1
             yield Finding(
-                "folders", PROBLEM, f"{safe(folder)} belongs to somebody else", f"`sudo chown -R {host.uid} {safe(folder)}`"
+                "folders", PROBLEM, f"{safe(folder)} belongs to somebody else", f"`sudo chown -R {host.uid} {quoted(folder)}`"
             )
         elif found.mode & forbidden:
             wrong += 1
-            yield Finding("folders", PROBLEM, f"{safe(folder)} is open to others", f"`chmod {mend} {safe(folder)}`")
+            yield Finding("folders", PROBLEM, f"{safe(folder)} is open to others", f"`chmod {mend} {quoted(folder)}`")
     state = state_dir(host.env, host.home)
     there = str(state)
     while there and host.lstat(there) is None:
@@ -159,7 +159,7 @@ def path(asked: Asked) -> Iterator[Finding]:
         yield Finding("path", GOOD, f"inner is {safe(found)}")
         return
     at = f"{asked.host.home}/.local/bin"
-    remedy = f'`export PATH="{safe(at)}:$PATH"`, in your shell\'s start file' if os.path.isfile(f"{at}/inner") else ""
+    remedy = f'`export PATH={quoted(at)}:"$PATH"`, in your shell\'s start file' if os.path.isfile(f"{at}/inner") else ""
     yield Finding("path", NOTE, "inner is not on PATH", remedy)
 
 

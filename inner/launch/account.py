@@ -12,7 +12,7 @@ import stat
 from inner.errors import RunError, Stale
 from inner.frozen import TYPE_CHECKING, replace
 from inner.launch import rundir
-from inner.paths import covers
+from inner.paths import covers, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -178,7 +178,9 @@ def _open_log(plan: Plan) -> int:
             os.close(at)
     except OSError as problem:
         raise RunError(
-            f"cannot write the log `{path}`: {problem.strerror}", where=path, hint=f"`mkdir -p {folder}`, or name another one"
+            f"cannot write the log `{path}`: {problem.strerror}",
+            where=path,
+            hint=f"`mkdir -p {quoted(folder)}`, or name another one",
         ) from None
     found = os.fstat(fd)
     if not stat.S_ISREG(found.st_mode) or (covers(plan.project, path) and found.st_nlink > 1):

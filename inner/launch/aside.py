@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 
+from inner.paths import quoted
+
 HELD = ".held-by-inner"
 
 
@@ -27,6 +29,4 @@ def aside(fd: int, name: str) -> str:
 
 def undo(where: str) -> str:
     """For a path that ends in such a name, what to type."""
-    from shlex import quote
-
-    return f"mv {quote(where)} {quote(where[: where.rindex(HELD)])}"
+    return f"mv -- {quoted(where)} {quoted(where[: where.rindex(HELD)])}"

@@ -20,7 +20,7 @@ from inner.frozen import TYPE_CHECKING, frozen, replace
 from inner.launch import gitstate, rundir, shadow
 from inner.launch.gitcopy import Copy
 from inner.launch.shadow import is_hash, read
-from inner.paths import covers
+from inner.paths import covers, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,9 +64,7 @@ def bring_back(into: str, run: str) -> Brought | None:
         reason = problem.message if isinstance(problem, RunError) else str(problem)
         note = f"commits of the box could not be taken over ({reason}): they are in `{place}`"
         if os.path.lexists(f"{place}/box/packed-refs"):
-            from shlex import quote
-
-            note += f"; when that is mended: `git -c transfer.fsckObjects=true fetch {quote(place)}/box 'refs/box/*:refs/heads/box/*'`"
+            note += f"; when that is mended: `git -c transfer.fsckObjects=true fetch {quoted(place)}/box 'refs/box/*:refs/heads/box/*'`"
         return Brought(found[0].top, notes=(*taking.notes, note))
 
 
@@ -294,14 +292,12 @@ class Taking:
 
     def _fixed(self, deltas: dict[bytes, Entries]) -> None:
         """Files that steer programs stay as they were, whatever a checkout in the box wanted: the user takes them."""
-        from shlex import quote
-
         names = [os.fsdecode(path) for path, entries in sorted(deltas.items()) if entries]
         names = [name for name in names if any(covers(fixed, name) for fixed in self.shadow.fixed)]
         if names:
             shown = f"{', '.join(f'`{name}`' for name in names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''}"
             tops = dict.fromkeys(next(fixed for fixed in self.shadow.fixed if covers(fixed, name)) for name in names)
-            take = f"git -C {quote(self.shadow.top)} restore -- {' '.join(map(quote, tops))}"
+            take = f"git -C {quoted(self.shadow.top)} restore -- {' '.join(map(quoted, tops))}"
             self.notes.append(
                 f"not what the box's branch has, because they are protected: {shown}; after a look, `{take}` takes them"
             )

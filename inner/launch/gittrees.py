@@ -15,7 +15,7 @@ from inner.launch.gitcommand import Git
 from inner.launch.rundir import write
 from inner.launch.shadow import TREES
 from inner.launch.syscall import open_path
-from inner.paths import covers, normal
+from inner.paths import covers, normal, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +70,7 @@ def adopt(copy: Copy, refs: Refs, trees: Iterable[Seen], now: dict[str, str], ou
         branch = one.tree.head[5:].removeprefix("refs/heads/") if one.tree.head.startswith("ref: ") else ""
         if not branch and one.tree.head in there:
             refs.keep(f"refs/{TREES}/{one.tree.name}", one.tree.head)
-        where = f"`git worktree add PATH {branch or one.tree.head[:12]}` makes another one"
+        where = f"`git worktree add PATH {quoted(branch or one.tree.head[:12])}` makes another one"
         refs.notes.append(f"the work tree `{one.tree.place}` that the box added is none outside: {problem}; {where}")
     return made
 

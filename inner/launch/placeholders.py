@@ -16,6 +16,7 @@ from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING
 from inner.launch.spares import Spares, untouched
 from inner.launch.syscall import open_path
+from inner.paths import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,12 +71,12 @@ class Hold:
 
 def _mend(project: str, problem: int | None = None) -> str:
     """What helps where nothing can be made in the project: who may not change its mode is not told to."""
-    from shlex import quote
+    from inner.profile.expand import literal
 
-    shown = quote(project)
+    shown = quoted(project)
     if problem in (errno.ENOSPC, errno.EDQUOT):
         return f"make room: `df -h {shown}`"
-    read_only = f"mount it read-only: `-m {quote(f'{project}:{project}')}`"
+    read_only = f"mount it read-only: `-m {quoted(literal(f'{project}:{project}'))}`"
     try:
         held = os.stat(project).st_uid != os.geteuid() or os.statvfs(project).f_flag & os.ST_RDONLY
     except OSError:

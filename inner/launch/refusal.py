@@ -9,6 +9,7 @@ from inner.errors import HostError
 from inner.frozen import TYPE_CHECKING
 from inner.host import RealHost
 from inner.launch.features import answer
+from inner.paths import quoted
 from inner.plan.contract import RECORD
 from inner.ui import safe
 
@@ -74,7 +75,7 @@ def diagnosis(
         return HostError(
             "bubblewrap is set-uid root here, and still cannot make a box",
             where=features.path,
-            hint=f"`sudo chmod u-s {features.path}`: with user namespaces it needs no set-uid bit",
+            hint=f"`sudo chmod u-s {quoted(features.path)}`: with user namespaces it needs no set-uid bit",
         )
     name = PROFILE.rpartition("/")[2]
     load = f"sudo ln -s {PROFILE} /etc/apparmor.d/ && sudo apparmor_parser -r /etc/apparmor.d/{name}"

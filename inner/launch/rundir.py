@@ -13,7 +13,7 @@ import time
 
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING
-from inner.paths import HostPath
+from inner.paths import HostPath, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +92,7 @@ def _unmade(problem: OSError, where: str) -> RunError:
     if problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         hint = "`export XDG_STATE_HOME=...`, a folder that you may write in"
     else:
-        hint = f"`ls -ld {where}`, `df -h`: nothing can be put there"
+        hint = f"`ls -ld {quoted(where)}`, `df -h`: nothing can be put there"
     return RunError(f"cannot make a folder for this run: {(problem.strerror or '').lower()}", where=where, hint=hint)
 
 
@@ -100,7 +100,8 @@ def _ours(folder: str) -> None:
     info = os.lstat(folder)
     if info.st_uid != os.getuid() or info.st_mode & 0o022 or info.st_mode & 0o170000 != 0o040000:
         raise RunError(
-            f"`{folder}` can be written by others", hint=f"`chmod go-w {folder}`, or have it back: `chown $USER {folder}`"
+            f"`{folder}` can be written by others",
+            hint=f"`chmod go-w {quoted(folder)}`, or have it back: `chown $USER {quoted(folder)}`",
         )
 
 

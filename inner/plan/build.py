@@ -9,7 +9,7 @@ from __future__ import annotations
 from inner.errors import ConfigError, RunError
 from inner.frozen import TYPE_CHECKING
 from inner.host import kind, realpath
-from inner.paths import BoxPath, HostPath, covers, normal
+from inner.paths import BoxPath, HostPath, covers, normal, quoted
 from inner.plan import mounts, root
 from inner.plan.agent import agents
 from inner.plan.clipboard import display
@@ -307,7 +307,9 @@ def _profile_mounts(box: Box) -> None:
         what = kind(box.host, real)
         if not what:
             raise ConfigError(
-                f"`{src}` is to be mounted and does not exist", where=str(origin), hint=f"`mkdir -p {src}`, or take the mount out"
+                f"`{src}` is to be mounted and does not exist",
+                where=str(origin),
+                hint=f"`mkdir -p {quoted(src)}`, or take the mount out",
             )
         key = box.secrets.key_of(real)
         if key is not None and key not in box.sandbox.allow:

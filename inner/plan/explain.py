@@ -18,6 +18,7 @@ from inner.plan.model import Bind, Mask
 from inner.plan.mounts import MountTable
 from inner.plan.system import HOST_RO_EMPTY, HOST_RO_MASKED
 from inner.profile.amend import amended, toml
+from inner.profile.expand import literal
 from inner.profile.layer import Edit, Set
 from inner.profile.model import MountSpec
 
@@ -196,10 +197,11 @@ def _show(host: Host, path: str, key: str | None, outside: str) -> tuple[Candida
     visible = ("readable", "writable")
     if key is not None:
         return (Candidate(visible, {"sandbox.allow": Edit(append=(key,))}, ("--allow", key)),)
-    flags = ("--mount", f"{path}:{path}") if ":" not in path else ()
-    mount = Candidate(visible, {f"mounts.{path}": Set(MountSpec(path))}, flags)
+    name = literal(path)
+    flags = ("--mount", f"{name}:{name}") if ":" not in path else ()
+    mount = Candidate(visible, {f"mounts.{name}": Set(MountSpec(name))}, flags)
     if path != host.home and covers(str(host.home), path):
-        return (Candidate(visible, {"sandbox.home_allow": Edit(append=("~" + path[len(host.home) :],))}, flags), mount)
+        return (Candidate(visible, {"sandbox.home_allow": Edit(append=("~" + literal(path[len(host.home) :]),))}, flags), mount)
     return (mount,)
 
 
@@ -219,8 +221,9 @@ def _own(host: Host, path: str) -> tuple[Candidate, ...]:
 
 
 def _writable(path: str) -> Candidate:
-    flags = ("--mount", f"{path}:{path}:rw") if ":" not in path else ()
-    return Candidate(("writable",), {f"mounts.{path}": Set(MountSpec(path, "", "rw"))}, flags)
+    name = literal(path)
+    flags = ("--mount", f"{name}:{name}:rw") if ":" not in path else ()
+    return Candidate(("writable",), {f"mounts.{name}": Set(MountSpec(name, "", "rw"))}, flags)
 
 
 # --- hosts ----------------------------------------------------------------------------------------------------------------

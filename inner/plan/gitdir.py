@@ -13,7 +13,7 @@ from inner.frozen import TYPE_CHECKING
 from inner.gitconfig import Entry
 from inner.gitpolicy import LOCAL
 from inner.host import kind, realpath
-from inner.paths import BoxPath, HostPath, covers, normal
+from inner.paths import BoxPath, HostPath, covers, normal, quoted
 from inner.plan import repository
 from inner.plan.model import Bind, Data, Mask, Shadow
 
@@ -188,10 +188,10 @@ class GitDir:
         seen = [p for p in places if any(covers(m.src, p) for m in self.shown)]
         for place in places:
             if place not in seen:
-                from shlex import quote
+                from inner.profile.expand import literal
 
                 self.notices.append(
-                    f"`{found.top}` borrows objects from `{place}`, which is not in the box: git may not work there; `-m {quote(place)}:` shows it"
+                    f"`{found.top}` borrows objects from `{place}`, which is not in the box: git may not work there; `-m {quoted(literal(f'{place}:{place}'))}` shows it"
                 )
         return [str(place) for place in seen]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING, assert_never, frozen
-from inner.paths import BoxPath, HostPath, ancestors
+from inner.paths import BoxPath, HostPath, ancestors, quoted
 from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Symlink, Tmpfs, ground
 
 if TYPE_CHECKING:
@@ -282,7 +282,7 @@ def _missing(above: Bind | Overlay, mount: Mount, host: Host, made: Mapping[str,
         else:
             _fits(mount, path, found, wanted)
     if missing and isinstance(above, Bind) and above.mode == "ro":
-        hint = f"make it first: `mkdir -p {source}`, or choose another place for it"
+        hint = f"make it first: `mkdir -p {quoted(source)}`, or choose another place for it"
         raise _refused(mount, f"it does not exist, and `{above.dest}` is read-only", hint)
     return missing if isinstance(above, Bind) else {}
 

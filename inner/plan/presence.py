@@ -5,6 +5,7 @@ from __future__ import annotations
 from inner.errors import CannotExecute, CommandNotFound
 from inner.frozen import TYPE_CHECKING
 from inner.host import which
+from inner.paths import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,15 +37,16 @@ def refuse_missing(name: str, table: MountTable, host: Host, *, project: str, pa
             if known
             else "`inner run -- COMMAND ARGS`; commands are looked for on PATH",
         )
-    from shlex import quote
+    from inner.profile.amend import quoted as toml
+    from inner.profile.expand import literal
 
-    folder, shown = outside.rpartition("/")[0], quote(outside)
+    folder, shown = outside.rpartition("/")[0], quoted(outside)
     if table.at(outside).kind == "file":  # a folder that the box may write is not searched, nor one that it got from elsewhere
         message = f"`{name}` is in a folder that is not on the box's PATH"
-        named = f'`path_prepend = ["{folder}"]` under `[env]` of a profile'
+        named = f"`path_prepend = [{toml(literal(folder))}]` under `[env]` of a profile"
         raise CommandNotFound(message, where=outside, hint=f"`inner run -- {shown}`, or {named}")
     more = "" if "/" in name or folder in path else f"; start it as `{shown}`"
     raise CommandNotFound(
         f"`{name}` is not in the box: outside it is `{outside}`",
-        hint=f"`-m {quote(f'{folder}:{folder}')}` shows its folder, read-only{more}",
+        hint=f"`-m {quoted(literal(f'{folder}:{folder}'))}` shows its folder, read-only{more}",
     )

@@ -12,7 +12,7 @@ from inner.frozen import TYPE_CHECKING
 from inner.gitconfig import wildmatch
 from inner.host import kind, realpath
 from inner.origin import INNER
-from inner.paths import BoxPath, HostPath, ancestors, covers, normal
+from inner.paths import BoxPath, HostPath, ancestors, covers, normal, quoted
 from inner.plan.model import Bind, Mask, Placeholder
 
 if TYPE_CHECKING:
@@ -117,9 +117,7 @@ class Protection:
             if place == self.project:
                 return
             if getattr(self.host.lstat(place), "kind", "") == "link":
-                from shlex import quote
-
-                name, shown = place[len(self.project) + 1 :], quote(place)
+                name, shown = place[len(self.project) + 1 :], quoted(place)
                 raise ConfigError(
                     f"`{name}` is a symbolic link, and cannot be protected: the box could put something of its own in its place",
                     where=str(origin) if origin is not INNER else place,

@@ -17,6 +17,11 @@ _FIRST = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
 _REST = _FIRST | frozenset("0123456789")
 
 
+def literal(path: str) -> str:
+    """What expands to `path`, an absolute one."""
+    return path.replace("$", "$$")
+
+
 class Expander:
     """Expands texts for one run. `env` is the host's environment; `workdir` "" means that the place is not known yet."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING, frozen
+from inner.paths import quoted
 from inner.profile.find import is_path, remote
 from inner.profile.layer import Layer
 from inner.profile.merge import fold
@@ -65,12 +66,10 @@ def _base(shelf: Shelf, top: Place, place: Place, found: Source, *, trusted: boo
     if base is None or trusted:
         return base
     if (hidden is not None and base != hidden) or (base.scope != "project" and base not in users_choice(shelf, top)):
-        from shlex import quote
-
         raise ConfigError(
             f"profile `{safe(place.name)}` of this project, which is not trusted, may not choose `{safe(base.name)}` as its base",
             where=where,
-            hint=f"read the file, then `inner trust {safe(quote(place.path))}`; or name the base: `inner run -p {safe(base.name)}`",
+            hint=f"read the file, then `inner trust {quoted(place.path)}`; or name the base: `inner run -p {safe(base.name)}`",
         )
     return base
 

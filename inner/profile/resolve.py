@@ -8,6 +8,7 @@ from __future__ import annotations
 from inner.errors import ConfigError, InnerError
 from inner.frozen import TYPE_CHECKING, frozen, replace
 from inner.origin import INNER
+from inner.paths import quoted
 from inner.profile import flags
 from inner.profile.find import Shelf
 from inner.profile.inherit import chain
@@ -147,9 +148,7 @@ def remedy(origin: Origin) -> str:
     """How a layer that is not trusted comes to be."""
     if origin.source == "remote":
         return "read it, then add `--trust-remote`, or name the command: `--entrypoint CMD`"
-    from shlex import quote
-
-    return f"read the file, then `inner trust {safe(quote(origin.file))}`"
+    return f"read the file, then `inner trust {quoted(origin.file)}`"
 
 
 def _notices(refused: tuple[Refused, ...]) -> tuple[str, ...]:

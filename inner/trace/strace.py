@@ -10,7 +10,7 @@ from inner.errors import HostError, RunError
 from inner.frozen import TYPE_CHECKING, replace
 from inner.launch.features import install
 from inner.launch.outcome import CANNOT_EXECUTE, NOT_FOUND
-from inner.paths import BoxPath, HostPath
+from inner.paths import BoxPath, HostPath, quoted
 from inner.plan import mounts
 from inner.plan.contract import FOLDER
 from inner.plan.model import Bind
@@ -61,7 +61,8 @@ class Tracer:
         if mounts.MountTable(plan.mounts, self._host).at(self.program).kind != "file":
             parent = self.program.rpartition("/")[0]
             raise HostError(
-                f"`--trace` needs strace in the box, and `{self.program}` is not in it", hint=f"`-m {parent}:{parent}` shows it"
+                f"`--trace` needs strace in the box, and `{self.program}` is not in it",
+                hint=f"`-m {quoted(f'{parent}:{parent}')}` shows it",
             )
         pipe = Bind(HostPath(f"{folder}/{PIPE}"), PLACE, "rw", "other", why="what strace says")
         return replace(plan, mounts=mounts.order((*plan.mounts, pipe)))

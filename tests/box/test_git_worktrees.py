@@ -99,6 +99,15 @@ def test_one_that_goes_with_the_box_is_told_with_what_makes_it_again(machine):
     assert "x" in machine.git("log", "--all", "--format=%s", cwd=project).split("\n")
 
 
+def test_a_branch_with_a_name_of_the_boxs_choice_is_no_command_where_it_is_pasted(machine):
+    project = machine.project()
+    done = machine.box("git worktree add -q ../w -b 'a;touch${IFS}ran;$(touch${IFS}ran)'", project)
+    line = done.stderr.partition("`git worktree add PATH ")[2].partition("` makes")[0]
+    machine.sh(f"git worktree add -q ../again {line}", project)
+    assert (machine.home / "again").is_dir()
+    assert not (project / "ran").exists()
+
+
 def test_those_that_were_there_are_seen_kept_and_their_branches_not_taken(machine):
     project = machine.project("proj", "git worktree add -q ../out -b out; git worktree add -q in -b in")
     before = trees(machine, project)

@@ -151,7 +151,7 @@ def test_inner_is_looked_for_on_the_path(place):
     assert lines(place(), "path") == [f"[ok] path inner is {place.home}/.local/bin/inner"]
     elsewhere = lines(place(PATH="/usr/bin:/bin"), "path")
     assert elsewhere == [
-        f'[--] path inner is not on PATH -> `export PATH="{place.home}/.local/bin:$PATH"`, in your shell\'s start file'
+        f'[--] path inner is not on PATH -> `export PATH={place.home}/.local/bin:"$PATH"`, in your shell\'s start file'
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,11 @@ from configured import Done, Machine
 from program import INNER, ROOT, inner
 from test_profile_cli import editor
 
+from inner.commands.dry_run import short, typed
 from inner.launch.placeholders import _mend
+from inner.paths import quoted
+from inner.profile.amend import quoted as toml
+from inner.profile.expand import literal
 
 pytestmark = pytest.mark.box
 
@@ -105,6 +110,68 @@ def test_a_program_of_the_projects_own_is_found_by_what_the_hint_says(tmp_path):
     )  # fmt: skip
     assert told("--", f"{bin_}/mine")[:2] == (0, "mine\n")
     assert told("-p", "own", "--", "mine")[:2] == (0, "mine\n")
+
+
+# --- names ----------------------------------------------------------------------------------------------------------------
+
+ODD = 'it\'s $HOME\tor `x` "y"'
+
+
+def test_what_a_hint_says_can_be_pasted_whatever_the_folders_are_called(tmp_path):
+    """Each command between the last quotes of a hint is given to bash as it stands there."""
+    machine = Machine(tmp_path / ODD)
+    env = {**machine.environ(), "LANG": "C.UTF-8"}
+    program = tmp_path / "bin/inner"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {" ".join(map(quoted, INNER))} "$@"\n')
+    program.chmod(0o755)
+
+    def told(*words):
+        return inner(*words, cwd=machine.project, env=env)
+
+    def pasted(hint, more=""):
+        line = re.split(r"hint: (?:read the file, then )?`|remedy: ", hint)[-1]
+        line = re.split(r"`(?:, or|: nothing|\n|$)", line)[0] + more
+        done = subprocess.run(
+            ["bash", "-c", line], cwd=tmp_path, env={**env, "PATH": f"{program.parent}:{env['PATH']}"}, capture_output=True,
+            text=True, timeout=60, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert done.returncode == 0, (line, done)
+
+    missing = machine.project / "no folder"
+    refused = told("run", "-m", f"{literal(str(missing))}:/seen", "--", "true")
+    assert refused.returncode == 125
+    pasted(refused.stderr)
+    assert missing.is_dir()
+    mine = machine.write(
+        "user", "mine", f'name = "mine"\nextends = "shell"\n[output]\nlog = {toml(literal(f"{machine.home}/my logs/one"))}\n'
+    )
+    mine.chmod(0o666)
+    pasted(told("run", "-p", "mine", "--", "true").stderr)
+    assert mine.stat().st_mode & 0o777 == 0o644
+    pasted(told("run", "-p", "mine", "--", "true").stderr)
+    assert told("run", "-p", "mine", "--", "true").returncode == 0
+    assert (machine.home / "my logs/one").is_file()
+    machine.write("project", "theirs", 'name = "theirs"\nextends = "mine"\n')
+    pasted(told("run", "-p", "theirs", "--", "true").stderr.partition("; or name the base")[0], more=" --yes")
+    assert told("run", "-p", "theirs", "--", "true").returncode == 0
+    state = machine.home / ".local/state/inner"
+    state.chmod(0o777)
+    pasted("remedy: " + told("doctor").stdout.partition("open to others\n")[2].partition("-> `")[2])
+    assert state.stat().st_mode & 0o777 == 0o700
+    sock = machine.home / "a socket"
+    sock.mkdir()
+    flags = told("why", str(sock)).stdout.rpartition("or for one run: ")[2]
+    pasted(f"remedy: cd {quoted(str(machine.project))} && {flags.strip()} -- ls {quoted(str(sock))}")
+
+
+def test_the_home_in_a_command_line_stays_a_tilde_and_nothing_else_becomes_one(tmp_path):
+    host = Machine(tmp_path / "m").host()
+    home = str(host.home)
+    assert typed(f"{home}/a/b.toml", host) == "~/a/b.toml"
+    assert typed(f"{home}/it's", host) == "~/" + quoted("it's")
+    assert typed(f"/mnt{home}/x y", host) == f"'/mnt{home}/x y'"
+    assert short(f"the host's `{home}/x` and /mnt{home}/y", host) == f"the host's `~/x` and /mnt{home}/y"
 
 
 # --- no terminal --------------------------------------------------------------------------------------------------------
