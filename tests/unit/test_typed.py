@@ -11,6 +11,7 @@ from inner.config.document import read
 from inner.errors import ConfigError
 from inner.launch.placeholders import _mend
 from inner.origin import Origin
+from inner.profile.expand import literal
 from inner.profile.resolve import remedy
 
 NAME = "x'; touch pwn; $(touch pwn) #"
@@ -27,7 +28,7 @@ def test_a_project_that_cannot_be_written(tmp_path, problem):
     told = typed(_mend(str(project), problem))
     assert told
     assert all(
-        words[1:] in ([str(project)], ["u+w", str(project)], ["-h", str(project)], [f"{project}:{project}"]) for words in told
+        words[1:] in ([str(project)], ["u+w", str(project)], ["-h", str(project)], [literal(f"{project}:{project}")]) for words in told
     )
 
 
