@@ -28,7 +28,8 @@ def test_a_project_that_cannot_be_written(tmp_path, problem):
     told = typed(_mend(str(project), problem))
     assert told
     assert all(
-        words[1:] in ([str(project)], ["u+w", str(project)], ["-h", str(project)], [literal(f"{project}:{project}")]) for words in told
+        words[1:] in ([str(project)], ["u+w", str(project)], ["-h", str(project)], [literal(f"{project}:{project}")])
+        for words in told
     )
 
 
