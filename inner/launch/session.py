@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from inner.plan.model import Plan
     from inner.profile.model import Profile
     from inner.trace.strace import Tracer
-    from inner.words import Features
+    from inner.words import Features, Word
 
 
 def run(
@@ -52,113 +52,164 @@ def run(
     command looks for; `prepared`: what `wording` made of this plan before; `still`: whether the host is as the plan says, where
     that has not been asked yet. Raises RunError and its kin, and Stale when it is not.
     """
+    session = Session(plan, profile, features, host, folder, warn, progress)
+    session.enter, session.stdio, session.limited, session.tracer, session.still = enter, stdio, limited, tracer, still
+    return session.run(prepared, record=record)
 
-    def sure() -> None:
-        nonlocal still
-        asked, still = still, None
+
+class Session:
+    """The state of one run. `decided` is the plan as it is recorded: without anybody's login."""
+
+    undo: Undo
+    account: Account
+    guard: guarding.Guarding
+    enter: Callable[[], None] | None
+    stdio: tuple[int, int, int]
+    limited: Callable[[dict[str, object]], None] | None
+    tracer: Tracer | None
+    still: Callable[[], bool] | None
+
+    def __init__(
+        self,
+        plan: Plan,
+        profile: Profile,
+        features: Features,
+        host: Host,
+        folder: str,
+        warn: Callable[[str], None],
+        progress: Callable[[str], None] | None,
+    ) -> None:
+        self.decided = self.plan = plan
+        self.profile, self.features, self.host, self.folder = profile, features, host, folder
+        self.warn, self.progress = warn, progress
+        self.held: Held | None = None
+        self.reached: Network | None = None
+
+    def run(self, prepared: object, *, record: bool) -> Outcome:
+        """All of it."""
+        words, told, outline, etc = self._words(prepared)
+        plan = self.plan
+        if told or plan.copies or plan.private or plan.scaffolding or plan.network.mode == "allowlist" or plan.network.publish:
+            self._sure()  # more than the project would be touched
+        for text in told:
+            self.warn(text)
+        rundir.sweep(self.folder.rpartition("/runs/")[0], lambda left: recover(left, self.warn, self.progress))
+        env, keep = self.host.env, self.profile.keep_runs
+        self.undo = Undo()
+        self.account = Account(self.decided, env, self.folder, self.undo, self.warn, kept=record, most=keep, outline=outline)
+        with self.undo, self.account:
+            if etc >= 0:
+                self.undo.later(os.close, etc)
+            try:
+                self._acquire()
+                outcome = self._box(words)
+            except RunError:
+                self._sure()  # what is to be mounted may not be there any more
+                raise
+            return self._ended(outcome)
+
+    def _sure(self) -> None:
+        asked, self.still = self.still, None
         if asked is not None and not asked():
             raise Stale
 
-    decided = plan  # as it is recorded: without anybody's login
-    if plan.private:
-        from inner.launch import login
+    def _words(self, prepared: object) -> tuple[tuple[Word, ...], tuple[str, ...], str, int]:
+        """Bubblewrap's, what the user should know of them, the outline for the record, and a descriptor to keep (`wording.found`)."""
+        if self.plan.private:
+            from inner.launch import login
 
-        plan = login.fill(plan, host, warn)
-    if tracer is not None:
-        plan = tracer.shown(plan, folder)
-    known = wording.found(prepared, features) if plan is decided else None
-    limitations, words, outline, held_etc = known or wording.made(plan, features)
-    open_to = syscall.unconfined(own_network=plan.namespaces.net, setuid=features.setuid)
-    told = (*decided.notices, *limitations, *([open_to] if open_to else []))
-    if told or plan.copies or plan.private or plan.scaffolding or plan.network.mode == "allowlist" or plan.network.publish:
-        sure()  # more than the project would be touched
-    for text in told:
-        warn(text)
-    rundir.sweep(folder.rpartition("/runs/")[0], lambda left: recover(left, warn, progress))
-    with (
-        Undo() as undo,
-        Account(decided, host.env, folder, undo, warn, kept=record, most=profile.keep_runs, outline=outline) as account,
-    ):
-        if held_etc >= 0:
-            undo.later(os.close, held_etc)
+            self.plan = login.fill(self.plan, self.host, self.warn)
+        if self.tracer is not None:
+            self.plan = self.tracer.shown(self.plan, self.folder)
+        plan = self.plan
+        known = wording.found(prepared, self.features) if plan is self.decided else None
+        limitations, words, outline, etc = known or wording.made(plan, self.features)
+        open_to = syscall.unconfined(own_network=plan.namespaces.net, setuid=self.features.setuid)
+        told = (*self.decided.notices, *limitations, *([open_to] if open_to else []))
+        return (*words, *wording.variables(plan, self.host.env)), told, outline, etc
+
+    def _acquire(self) -> None:
+        """What the box needs on the host, each with its way back."""
+        plan, folder, undo = self.plan, self.folder, self.undo
         if plan.copies:
             from inner.launch import copies
 
-            undo.later(copies.remove, plan.copies, progress)
-            copies.make(plan.copies, progress)
+            undo.later(copies.remove, plan.copies, self.progress)
+            copies.make(plan.copies, self.progress)
         if plan.private:
-            undo.later(login.give_back, folder, warn)
+            from inner.launch import login
+
+            undo.later(login.give_back, folder, self.warn)
             login.place(plan, folder)
-        guard = guarding.Guarding(
+        self.guard = guarding.Guarding(
             plan.guard,
             folder,
-            warn,
+            self.warn,
             thorough=plan.seccomp != "default",
-            cache=cache_dir(host.env, host.home),
-            progress=progress,
+            cache=cache_dir(self.host.env, self.host.home),
+            progress=self.progress,
         )
-        undo.later(guard.end)
-        guard.begin()
-        if tracer is not None:
-            undo.later(tracer.close)
-            tracer.begin(decided, folder)
+        undo.later(self.guard.end)
+        self.guard.begin()
+        if self.tracer is not None:
+            undo.later(self.tracer.close)
+            self.tracer.begin(self.decided, folder)
         scaffold.note(folder, plan.scaffolding)
         undo.later(scaffold.remove, folder)
-        reached: Network | None = None
         if plan.network.mode == "allowlist" or plan.network.publish:
             from inner.launch import network
 
-            reached = network.of(plan, profile, host, account.recording(), folder, undo)
-        held: Held | None = None
+            self.reached = network.of(plan, self.profile, self.host, self.account.recording(), folder, undo)
 
-        def started(pid: int) -> None:
-            from inner.launch import limits
-
-            nonlocal held
-            sure()
-            held = limits.Held(plan, host.env, folder)
-            undo.later(held.close)
-            held.prepare()
-            found = held.hold(pid, warn)
-            account.limited(found)
-            if limited is not None:
-                limited(found)
-            account.started(pid)
-            if reached is not None:
-                reached.attach(pid)
-            guard.foresee()
-
-        try:
-            outcome = supervisor.run(
-                features.path,
-                (*words, *wording.variables(plan, host.env)),
-                plan.command if tracer is None else tracer.command(plan.command),
-                terminal=plan.terminal,
-                timeout=plan.timeout,
-                clipboard=plan.clipboard,
-                setuid=features.setuid,
-                enter=enter,
-                stdio=stdio,
-                on_started=started,
-                beside=reached.beside if reached is not None else None,
-                log=account.log,
-            )
-        except RunError:
-            sure()  # what is to be mounted may not be there any more
-            raise
+    def _box(self, words: tuple[Word, ...]) -> Outcome:
+        plan = self.plan
+        outcome = supervisor.run(
+            self.features.path,
+            words,
+            plan.command if self.tracer is None else self.tracer.command(plan.command),
+            terminal=plan.terminal,
+            timeout=plan.timeout,
+            clipboard=plan.clipboard,
+            setuid=self.features.setuid,
+            enter=self.enter,
+            stdio=self.stdio,
+            on_started=self._started,
+            beside=self.reached.beside if self.reached is not None else None,
+            log=self.account.log,
+        )
         if outcome.reason == "setup":
-            sure()
-        if reached is not None:
-            reached.tell(warn)
-        if held is not None:
-            used = held.usage()
+            self._sure()
+        return outcome
+
+    def _started(self, pid: int) -> None:
+        """Pid 1 of the box is there, and runs nothing before this returns."""
+        from inner.launch import limits
+
+        self._sure()
+        self.held = limits.Held(self.plan, self.host.env, self.folder)
+        self.undo.later(self.held.close)
+        self.held.prepare()
+        found = self.held.hold(pid, self.warn)
+        self.account.limited(found)
+        if self.limited is not None:
+            self.limited(found)
+        self.account.started(pid)
+        if self.reached is not None:
+            self.reached.attach(pid)
+        self.guard.foresee()
+
+    def _ended(self, outcome: Outcome) -> Outcome:
+        if self.reached is not None:
+            self.reached.tell(self.warn)
+        if self.held is not None:
+            used = self.held.usage()
             outcome = replace(outcome, memory=used.memory, processes=used.processes, oom=used.oom)
-        if tracer is not None:
-            outcome = tracer.end(outcome)
-            account.recording().write("trace", **tracer.told(decided))
-        guard.end()
-        account.left(guard)
-        account.ended(outcome)
+        if self.tracer is not None:
+            outcome = self.tracer.end(outcome)
+            self.account.recording().write("trace", **self.tracer.told(self.decided))
+        self.guard.end()
+        self.account.left(self.guard)
+        self.account.ended(outcome)
         return outcome
 
 

@@ -96,6 +96,21 @@ def test_a_box_of_a_plan_that_does_not_hold_runs_nothing(project, tmp_path):
     assert (project / "ran").read_text() == "ran\n"
 
 
+def test_a_git_folder_that_is_not_there_any_more_is_none(project, tmp_path):
+    home = tmp_path / "home"
+    for words in (("init", "-q", f"{home}/repo"), ("-C", f"{home}/repo", "commit", "-qm", "m", "--allow-empty")):
+        subprocess.run(["git", "-c", "user.name=N", "-c", "user.email=e@inner.test", *words], check=True)
+    project.rmdir()
+    subprocess.run(["git", "-C", f"{home}/repo", "worktree", "add", "-q", str(project)], check=True)
+    warm(project)
+    assert started(project, tmp_path, input="in")[1] == 1
+    (home / "repo").rename(home / "other")
+    fresh = inner("run", "-e", "A=b", "--", "sh", "-c", "git status; true", cwd=project)  # a plan that is never kept
+    for _ in range(2):
+        found = inner("run", "--", "sh", "-c", "git status; true", cwd=project)
+        assert (found.returncode, found.stdout, found.stderr) == (fresh.returncode, fresh.stdout, fresh.stderr)
+
+
 def test_what_a_box_can_change_is_asked_before_one_is_made(project, tmp_path):
     warm(project)
     (project / ".envrc").write_text("export A=b\n")
