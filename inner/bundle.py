@@ -104,7 +104,7 @@ def use(env: Mapping[str, str]) -> Any:
     fd = kept.opened(_place(env))
     try:
         key, modules, first = marshal.loads(os.pread(fd, INDEX, 0))  # noqa: S302 - see kept.opened
-        if key == _key():
+        if key == _key() and os.fstat(fd).st_size == sum(first[-1][1:]):  # a machine that stopped may have left a part of it
             finder = Finder(fd, modules, first)
             sys.meta_path.insert(0, finder)
             return finder
@@ -143,8 +143,11 @@ def make(env: Mapping[str, str]) -> None:
     early = first(list(found))
     for finder in sys.meta_path:
         if isinstance(finder, Finder):
-            before = [name for names, _, _ in finder.first for name in names]
-            early = tuple(name for name in before if name in found) or early  # what all of them needed
+            before = tuple(name for names, _, _ in finder.first for name in names)
+            if LAST in found:
+                early = tuple(name for name in before if name in found) or early  # what all of them needed
+            else:  # a run that came to nothing
+                early = before
             found = {**dict.fromkeys(finder.modules, finder), **found}
     modules: dict[str, Module] = {}
     codes: dict[str, bytes] = {}

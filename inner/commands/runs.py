@@ -117,15 +117,17 @@ def stop(wanted: str, *, everything: bool, grace: float) -> int:
     """End one, or all. The status is 1 when one of them would not end."""
     from inner import ui
     from inner.errors import UsageError
+    from inner.launch import join
 
     if bool(wanted) == everything:
         raise UsageError("which run?", hint="`inner stop ID`, or `--all`; `inner ps` shows them")
     failed = 0
     runs = living() if everything else [one(wanted)]
     for run in runs:
-        if not _end(run, grace):
+        pid = run.pid or join.holder(run.folder)  # while it begins there is no record
+        if not _end(run, pid, grace):
             failed = 1
-            ui.warning(f"run {run.id} does not end: `kill -9 {run.pid}` ends inner itself")
+            ui.warning(f"run {run.id} does not end: {f'`kill -9 {pid}` ends inner itself' if pid else 'inner cannot be seen from here'}")
         else:
             ui.out(run.id)
     if everything and not runs:
@@ -133,14 +135,14 @@ def stop(wanted: str, *, everything: bool, grace: float) -> int:
     return failed
 
 
-def _end(run: Run, grace: float) -> bool:
+def _end(run: Run, pid: int, grace: float) -> bool:
     import signal
 
     from inner.launch import join, tree
 
-    inner = tree.Process(run.pid)
+    inner = tree.Process(pid)
     try:
-        if not join.holds(run.pid, run.folder):
+        if not join.holds(pid, run.folder):
             return _gone(run, 0)
         _note(run)
         if not run.init or not tree.signal_below(run.init, (signal.SIGTERM, signal.SIGCONT)):

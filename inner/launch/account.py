@@ -46,7 +46,7 @@ class Account:
         self.most = most
         self.log = -1
         self._record: Record | None = None
-        self._planned = False
+        self._planned = self._rotated = False
 
     def __enter__(self) -> Account:
         """Make the folder and the log. Raises RunError where the run cannot do without."""
@@ -93,7 +93,7 @@ class Account:
                 self.recording().failed(error)
             except RunError:
                 pass  # the first error is the one to tell
-            self._rotate()
+        self._rotate()
         if self._record is not None and self._record.lost:
             self.warn(f"the record of this run is not complete: {self._record.lost}")
 
@@ -126,8 +126,9 @@ class Account:
         self._rotate()
 
     def _rotate(self) -> None:
-        """This one has come: the oldest may go."""
-        if self.kept:
+        """This one has come: the oldest may go, once."""
+        if self.kept and not self._rotated:
+            self._rotated = True
             rundir.rotate(self.folder.rpartition("/runs/")[0], self.most)
 
     def _plan(self) -> None:

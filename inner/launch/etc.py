@@ -22,7 +22,9 @@ def sound(found: Kept | None) -> bool:
     """Whether nothing in it has been changed or removed since, by somebody who makes room for instance, and the machine has not
     been started anew, before which it may have stopped without writing down what was in the files; True for none."""
     try:
-        return found is None or (all(state(one[0]) == one for one in found[1]) and boot() == found[2])
+        return found is None or (
+            all(state(one[0]) == one for one in found[1]) and boot() == found[2] and kept.private(os.lstat(lock(found[0])))
+        )
     except OSError:
         return False
 
@@ -32,16 +34,24 @@ def boot() -> bytes:
     return tree.read(BOOT)
 
 
+def lock(folder: str) -> str:
+    """The file that is kept locked by who uses a folder. It lies beside it: what is in there a box could lock as well."""
+    return f"{folder}.lock"
+
+
 def hold(found: Kept) -> int:
-    """A descriptor that keeps it from being removed; -1 when that is under way."""
-    try:
-        fd = kept.opened(f"{found[0]}.lock")
-        if fd >= 0:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        os.close(fd)
+    """A descriptor that keeps it from being removed; -1 when that is under way, or was done between our two calls."""
+    fd = kept.opened(lock(found[0]))
+    if fd < 0:
         return -1
-    return fd
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        if os.fstat(fd).st_nlink:
+            return fd
+    except OSError:
+        pass
+    os.close(fd)
+    return -1
 
 
 def state(path: str) -> State:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         str, int, bytes | str | None
     ]  # path below /etc, mode; bytes of a file, target of a link, None: a folder
 
-MOST = 8  # folders
+MOST = 32  # folders, of some 400K: git's settings may be others in each project, and a plan whose folder goes is made anew
 FORGOTTEN = 3600  # seconds after which a draft is nobody's
 
 
@@ -44,6 +44,8 @@ def keep(plan: Plan, state: str) -> Kept | None:
     parent = f"{state}/etc"  # not in the cache, which people empty while boxes run
     folder = f"{parent}/{hashlib.sha256(repr(entries).encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
     try:
+        if os.path.lexists(state) and not kept.private(os.lstat(state)):
+            return None  # another user's, by `sudo`: nothing of ours is left there
         kept.make(parent)
         if not kept.private(os.lstat(parent)):
             return None
@@ -52,6 +54,9 @@ def keep(plan: Plan, state: str) -> Kept | None:
                 return None
             _make_room(parent)
             _make(folder, entries)
+            if not _whole(folder, entries):  # a file system that keeps no modes, or somebody is removing it
+                return None
+        _lock(folder)
         return folder, tuple(etc.state(_at(folder, path)) for path, _, content in entries if content is None), etc.boot()
     except (OSError, ValueError):
         return None
@@ -85,8 +90,15 @@ def _at(folder: str, path: str) -> str:
 
 
 def _whole(folder: str, entries: Iterable[Entry]) -> bool:
+    """Whether all of them are there as they should be, and nothing else."""
+    within: dict[str, set[str]] = {path: set() for path, _, content in entries if content is None}
+    for path, _, _ in entries:
+        if path:
+            within[path.rpartition("/")[0]].add(path.rpartition("/")[2])
     try:
-        return all(_is(_at(folder, path), mode, content) for path, mode, content in entries)
+        return all(_is(_at(folder, path), mode, content) for path, mode, content in entries) and all(
+            names.issuperset(os.listdir(_at(folder, path))) for path, names in within.items()
+        )
     except OSError:
         return False
 
@@ -95,14 +107,18 @@ def _is(place: str, mode: int, content: bytes | str | None) -> bool:
     if isinstance(content, str):
         return os.readlink(place) == content
     info = os.lstat(place)
-    if content is None:
-        return stat.S_ISDIR(info.st_mode)
-    return stat.S_ISREG(info.st_mode) and info.st_mode & 0o777 == mode and kept.read(place) == content
+    if info.st_mode & 0o777 != mode:
+        return False
+    return stat.S_ISDIR(info.st_mode) if content is None else stat.S_ISREG(info.st_mode) and kept.read(place) == content
+
+
+def _lock(folder: str) -> None:
+    os.close(os.open(etc.lock(folder), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
 
 
 def _make(folder: str, entries: Iterable[Entry]) -> None:
     """Complete before it gets its name."""
-    draft = f"{folder}.{os.getpid()}"
+    draft = f"{folder}.{os.urandom(4).hex()}"  # the number of a process may be another's as well, in another container
     try:
         for path, mode, content in entries:
             place = _at(draft, path)
@@ -117,7 +133,7 @@ def _make(folder: str, entries: Iterable[Entry]) -> None:
         for path, mode, content in entries:
             if content is None:
                 os.chmod(_at(draft, path), mode)
-        os.close(os.open(f"{folder}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        _lock(folder)
         os.rename(draft, folder)
     except BaseException:
         rundir.remove(draft)
@@ -141,11 +157,11 @@ def _make_room(folder: str) -> None:
 
 def _remove(folder: str) -> bool:
     """Unless somebody uses it."""
-    fd = kept.opened(f"{folder}.lock")
+    fd = kept.opened(etc.lock(folder))
     try:
         if fd >= 0:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.unlink(f"{folder}.lock")
+            os.unlink(etc.lock(folder))
         rundir.remove(folder)
     except OSError:
         return False

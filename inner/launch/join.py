@@ -88,6 +88,18 @@ def holds(pid: int, folder: str) -> bool:
         return False
 
 
+def holder(folder: str) -> int:
+    """The inner of that run, also before there is a record that names it: who has locked its lock (proc(5), /proc/locks); 0 when it
+    cannot be seen from here."""
+    try:
+        lock = b":%d" % os.stat(rundir.live(folder)).st_ino  # the device is not the one of stat(2) everywhere (btrfs)
+        with open("/proc/locks", "rb") as file:
+            found = [line.split() for line in file]
+    except OSError:
+        return 0
+    return next((int(one[4]) for one in found if one[5].endswith(lock) and int(one[4]) > 0 and holds(int(one[4]), folder)), 0)
+
+
 def _open(pid: int) -> list[os.stat_result]:
     found = []
     for name in os.listdir(f"/proc/{pid}/fd"):

@@ -134,6 +134,7 @@ class Session:
         if plan.copies:
             from inner.launch import copies
 
+            self.account.recording()  # it may take long, and others ask what lives
             undo.later(copies.remove, plan.copies, self.progress)
             copies.make(plan.copies, self.progress)
         if plan.private:

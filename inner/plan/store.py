@@ -171,13 +171,16 @@ def _keep(
     paths = tuple((path, what, look(path, what)) for path, what in snapshot.asked.items() if not covers(own, path))
     if any(seen and what == CONTENT and max(seen[-1][2:]) > began - kept.SETTLED for _, what, seen in paths):  # type: ignore[index]
         return
-    more = beside(plan) if beside is not None else None
     bare, mounts = replace(plan, command=(), mounts=()), tuple([_bare(mount) for mount in plan.mounts])
-    # In one go: contents that are in both are written once.
-    data = marshal.dumps((compiled.to_plain(bare), compiled.to_plain(mounts), more))  # type: ignore[arg-type]
     private = [value for name in env.valued if (value := env.get(name)) and not _harmless(name)]
-    if any(len(text) >= SHORT and os.fsencode(text) in data for text in (*private, *request.words[1:], *request.arg)):
-        return
+    texts = [os.fsencode(text) for text in (*private, *request.words[1:], *request.arg) if len(text) >= SHORT]
+    more: object = None
+    for make in (None, beside):  # `beside` writes as well: not what may not be kept
+        more = make(plan) if make is not None else None
+        # In one go: contents that are in both are written once.
+        data = marshal.dumps((compiled.to_plain(bare), compiled.to_plain(mounts), more))  # type: ignore[arg-type]
+        if any(text in data for text in texts):
+            return
     old = run_dir if run_dir and _encoded(run_dir) in data else ""
     names = tuple(sorted(env)) if env.listed else None
     open_to = (plan.project, *(mount.src for mount in plan.mounts if isinstance(mount, model.Bind) and mount.mode == "rw"))
