@@ -176,3 +176,80 @@ def test_what_others_may_write_is_not_taken(project, tmp_path):
 def test_a_folder_that_cannot_be_made_is_done_without(project, tmp_path):
     (tmp_path / "state").write_text("a file")
     assert etcmade.keep(plan(project), str(tmp_path / "state")) is None
+
+
+def test_no_private_value_is_left_in_it(project, monkeypatch):
+    """A plan that holds one is not kept, and neither is what would be made of it."""
+    monkeypatch.setenv("MY_TOKEN", "CANARY-value")
+    profiles = Path(os.environ["HOME"], ".config/inner/profiles")
+    profiles.mkdir(parents=True)
+    (profiles / "mine.toml").write_text(
+        'schema_version = "1"\nname = "mine"\nextends = "shell"\n[mounts]\n"/usr/share" = { dest = "/etc/$MY_TOKEN" }\n'
+    )
+    time.sleep(2.1)
+    for _ in range(2):
+        assert "CANARY-value" in run(project, "ls /etc", "-p", "mine")
+    assert not list(Path(os.environ["HOME"], ".local/state/inner").rglob("*CANARY*"))
+
+
+@pytest.mark.parametrize("what", ["lock", "more", "mode"])
+def test_one_that_is_not_as_it_was_made_is_made_anew(project, tmp_path, what):
+    state = str(tmp_path / "state")
+    first = etcmade.keep(plan(project), state)
+    if what == "lock":
+        os.unlink(etc.lock(first[0]))
+    elif what == "more":
+        Path(first[0], "ld.so.preload").write_text("/nowhere")
+    else:
+        os.chmod(first[0], 0o700)
+    assert not etc.sound(first)
+    again = etcmade.keep(plan(project), state)
+    assert etc.sound(again)
+    assert not os.path.lexists(f"{again[0]}/ld.so.preload")
+    assert os.stat(again[0]).st_mode & 0o777 == 0o755
+    os.close(etc.hold(again))
+
+
+def test_one_that_was_removed_while_it_was_taken_is_not_begun_with(project, tmp_path, monkeypatch):
+    first = etcmade.keep(plan(project), str(tmp_path / "state"))
+    flock = fcntl.flock
+
+    def later(fd, how):
+        os.unlink(etc.lock(first[0]))  # by somebody who had it locked until now
+        flock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", later)
+    before = os.listdir("/proc/self/fd")
+    assert etc.hold(first) == -1
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+def test_what_somebody_else_makes_meanwhile_is_left_alone(project, tmp_path):
+    """Processes of two containers may have the same number."""
+    state = str(tmp_path / "state")
+    first = etcmade.keep(plan(project), state)[0]
+    os.system(f"rm -rf {first}")
+    other = Path(f"{first}.{os.getpid()}")
+    (other / "half").mkdir(parents=True)
+    assert etc.sound(etcmade.keep(plan(project), state))
+    assert (other / "half").is_dir()
+
+
+def test_a_file_system_that_keeps_no_modes_is_done_without(project, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fchmod", lambda _fd, _mode: None)
+    assert etcmade.keep(plan(project), str(tmp_path / "state")) is None
+
+
+def test_projects_that_take_turns_keep_theirs(project, tmp_path):
+    """With `safe.directory = *` git's settings in the box name the project, so that each has an /etc of its own."""
+    state = str(tmp_path / "state")
+    made = [etcmade.keep(plan(project, Data(BoxPath("/etc/number"), b"%d" % number)), state) for number in range(20)]
+    assert all(map(etc.sound, made))
+
+
+def test_nothing_is_left_in_a_state_folder_of_another_user(project, tmp_path):
+    state = tmp_path / "state"
+    state.mkdir()
+    state.chmod(0o777)
+    assert etcmade.keep(plan(project), str(state)) is None
+    assert os.listdir(state) == []

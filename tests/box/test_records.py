@@ -202,6 +202,29 @@ def test_old_records_go_by_number(home):
     assert folders(home) == []
 
 
+def test_old_records_go_by_number_also_when_no_box_can_be_made(home, monkeypatch):
+    (home / "config/inner").mkdir(parents=True)
+    (home / "config/inner/config.toml").write_text("keep_runs = 2\n")
+    (home / "bin").mkdir()
+    (home / "bin/bwrap").write_text('#!/bin/sh\ncase $1 in --version|--help) exec /usr/bin/bwrap "$@";; esac\nexit 1\n')
+    (home / "bin/bwrap").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{home}/bin:{os.environ['PATH']}")
+    for _ in range(4):
+        assert inner("run", "--", "true").returncode == 125
+    assert [events(folder)[-1]["reason"] for folder in folders(home)] == ["setup", "setup"]
+
+
+def test_a_run_that_copies_for_long_is_known_meanwhile(home):
+    (home / "many").mkdir()
+    for number in range(4000):
+        (home / "many" / str(number)).touch()
+    path = profile(home, f'[mounts]\n"{home}/many" = "safe-rw"\n')
+    with started("run", "-p", path, "--", "true"):
+        wait(lambda: folders(home) and any(place.is_dir() and any(place.rglob("1*")) for place in folders(home)[0].iterdir()))
+        [entry] = json.loads(inner("ps", "--json").stdout)["data"]
+        assert (entry["state"], entry["profile"] is not None, entry["pid"] > 0) == ("starting", True, True)
+
+
 def test_clean_removes_what_was_asked_for_and_nothing_that_lives(home):
     inner("run", "--", "true")
     [old] = folders(home)

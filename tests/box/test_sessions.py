@@ -65,6 +65,15 @@ def test_stop_ends_what_ignores_being_asked():
         assert run.wait(20) == 128 + 9
 
 
+def test_stop_ends_a_run_that_has_no_record(home):
+    """One that has only begun, or found no room for it."""
+    with box() as run:
+        (home / "state/inner/runs" / run.id / "record").unlink()
+        done = inner("stop", run.id)
+        assert (done.returncode, done.stdout, done.stderr) == (0, run.id + "\n", "")
+        assert run.wait(20) == 128 + 15
+
+
 def test_stop_all_and_what_cannot_be_meant():
     assert inner("stop").returncode == 2
     assert inner("stop", "20").returncode == 2

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
-from program import ROOT
+from program import ROOT, inner
 
 FROM_THE_BUNDLE = """
 import os, pkgutil, sys
@@ -60,3 +61,47 @@ def test_code_is_never_read_from_another_file_that_has_the_number_of_the_bundle(
         [sys.executable, "-I", "-c", AFTER_A_FORK, str(ROOT)], env=env, capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr) == ("SourceFileLoader\n", "")
+
+
+def test_a_part_of_a_bundle_is_none(tmp_path):
+    """A machine that stopped may have left the beginning of a file."""
+    env = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}
+    (tmp_path / "project").mkdir()
+
+    def run():
+        return inner("run", "--", "echo", "hello", env=env, cwd=tmp_path / "project")
+
+    for _ in range(3):
+        assert run().stdout == "hello\n"
+    [bundle] = (tmp_path / ".cache/inner").glob("modules-*")
+    whole = bundle.stat().st_size
+    os.truncate(bundle, whole - 100)
+    done = run()
+    assert (done.stdout, done.stderr) == ("hello\n", "")
+    assert bundle.stat().st_size >= whole
+
+
+A_RUN_THAT_CAME_TO_NOTHING = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from inner import bundle, kept
+kept.SETTLED = 0
+import inner.commands.run, inner.launch.session
+bundle.make(os.environ)
+finder = bundle.use(os.environ)
+first = finder.first[0]
+for name in [name for name in sys.modules if name.startswith(("inner.launch", "inner.commands"))]:
+    del sys.modules[name]
+bundle.make(os.environ)
+sys.meta_path.remove(finder)
+print(len(first), bundle.use(os.environ).first[0] == first)
+"""
+
+
+def test_a_run_that_comes_to_nothing_takes_nothing_from_the_modules_of_a_start(tmp_path):
+    env = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", A_RUN_THAT_CAME_TO_NOTHING, str(ROOT)], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.endswith(" True\n"), done.stderr
+    assert int(done.stdout.split()[0]) > 30
