@@ -144,10 +144,8 @@ def make(env: Mapping[str, str]) -> None:
     for finder in sys.meta_path:
         if isinstance(finder, Finder):
             before = tuple(name for names, _, _ in finder.first for name in names)
-            if LAST in found:
-                early = tuple(name for name in before if name in found) or early  # what all of them needed
-            else:  # a run that came to nothing
-                early = before
+            all_needed = tuple(name for name in before if name in found) or early
+            early = all_needed if LAST in found else before  # else the run came to nothing
             found = {**dict.fromkeys(finder.modules, finder), **found}
     modules: dict[str, Module] = {}
     codes: dict[str, bytes] = {}

@@ -156,6 +156,7 @@ def _output(run: Run) -> int:
 def clean(older: float | None, *, everything: bool, dry_run: bool) -> int:
     """Remove records."""
     from inner import ui
+    from inner.commands.runs import living
     from inner.errors import UsageError
     from inner.launch import rundir
     from inner.progress import Busy
@@ -164,9 +165,10 @@ def clean(older: float | None, *, everything: bool, dry_run: bool) -> int:
         raise UsageError("which records?", hint="`inner log clean --older-than 30`, or `--all`")
     before = time.time() - (older or 0) * DAY if not everything else float("inf")
     gone = 0
+    living()  # before its folder goes, a run that was killed gives back what it has
     with Busy(ui.note, "removing records"):
         for run in _runs():
-            if run.state in ("starting", "running") or run.began >= before:
+            if os.path.lexists(rundir.live(run.folder)) or run.began >= before:
                 continue
             gone += 1
             if dry_run:

@@ -127,7 +127,9 @@ def stop(wanted: str, *, everything: bool, grace: float) -> int:
         pid = run.pid or join.holder(run.folder)  # while it begins there is no record
         if not _end(run, pid, grace):
             failed = 1
-            ui.warning(f"run {run.id} does not end: {f'`kill -9 {pid}` ends inner itself' if pid else 'inner cannot be seen from here'}")
+            ui.warning(
+                f"run {run.id} does not end: {f'`kill -9 {pid}` ends inner itself' if pid else 'inner cannot be seen from here'}"
+            )
         else:
             ui.out(run.id)
     if everything and not runs:

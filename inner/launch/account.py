@@ -87,7 +87,11 @@ class Account:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """What came to nothing says why."""
-        if error is not None and not isinstance(error, Stale):
+        if isinstance(error, Stale):
+            if self._record is not None and self._record.fd >= 0:
+                os.unlink(f"{self.folder}/record")  # it begins once more, as another run
+            return
+        if error is not None:
             try:
                 self._plan()
                 self.recording().failed(error)

@@ -174,8 +174,8 @@ def sweep(state: str, recover: Callable[[str], None] | None = None) -> int:
 
 
 def rotate(state: str, keep: int, *, room: int = ROOM, always: bool = False) -> int:
-    """Throw away the oldest records beyond `keep`, and those beyond `room` bytes, never that of a living run. Their sizes are
-    looked at by one run in sixteen, or `always`. Returns how many went."""
+    """Throw away the oldest records beyond `keep`, and those beyond `room` bytes, never that of a run that lives, or was killed and
+    has something to give back (`sweep`). Their sizes are looked at by one run in sixteen, or `always`. Returns how many went."""
     try:
         names = sorted(os.listdir(f"{state}/runs"), reverse=True)  # an ID begins with its time
     except OSError:
@@ -187,7 +187,7 @@ def rotate(state: str, keep: int, *, room: int = ROOM, always: bool = False) -> 
                 keep = min(keep, max(at, 1))
                 break
     old = names[keep:]
-    gone = [path for name in old if not alive(path := f"{state}/runs/{name}")]
+    gone = [path for name in old if not os.path.lexists(live(path := f"{state}/runs/{name}"))]
     for path in gone:
         remove(path)
     return len(gone)

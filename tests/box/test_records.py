@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import time
 
@@ -157,6 +158,34 @@ def test_a_run_whose_inner_is_killed_is_shown_as_killed_and_leaves_nothing(home,
         wait(lambda: gone(box))
     assert live(home) == []  # the next run has given back what was left
     assert [e["state"] for e in json.loads(inner("log", "list", "--json").stdout)["data"]] == ["ended", "killed"]
+
+
+@pytest.mark.parametrize("how", ["clean", "rm"])
+def test_the_record_of_a_killed_run_can_go_before_the_next_run(home, how):
+    with started("run", "--", "sleep", "1000") as run:
+        wait(lambda: folders(home) and "started" in {e["event"] for e in events(folders(home)[0])})
+        run.kill()
+        run.wait()
+    if how == "clean":
+        assert inner("log", "clean", "--all").stderr == "inner: 1 record removed\n"
+    else:
+        shutil.rmtree(home / "state/inner/runs")
+    done = inner("run", "--", "true")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert live(home) == []
+
+
+def test_a_plan_that_does_not_hold_leaves_no_record(home, monkeypatch):
+    """One that is required is made before the host is asked again."""
+    path = profile(home, '[sandbox]\nrequire = ["record"]\n')
+    (home / ".gitconfig").write_text("[user]\n\tname = A\n")
+    monkeypatch.setenv("HOME", str(home))
+    time.sleep(2.1)  # what was written a moment ago is not kept
+    for _ in range(3):
+        assert inner("run", "-p", path, "--", "true").returncode == 0
+    (home / ".gitconfig").write_text("[user]\n\tname = B\n")
+    assert "B" in inner("run", "-p", path, "--", "cat", "/etc/gitconfig").stdout
+    assert [events(folder)[-1]["event"] for folder in folders(home)] == ["ended"] * 4
 
 
 def left(words):
