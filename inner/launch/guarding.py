@@ -128,7 +128,9 @@ def recover(folder: str, warn: Callable[[str], None], progress: Callable[[str], 
         return
     from inner.launch import shadow
 
-    os.makedirs(folder, mode=0o700, exist_ok=True)  # somebody may have removed it: what would run outside is looked for all the same
+    os.makedirs(
+        folder, mode=0o700, exist_ok=True
+    )  # somebody may have removed it: what would run outside is looked for all the same
     placeholders.recover(held)  # first: what is ours is nothing that the box changed
     copies = [shadow.recorded(f"{folder}/{name}") for name in sorted(os.listdir(folder)) if name.startswith("git-")]
     shadows = tuple(copy[0] for copy in copies if copy is not None)
