@@ -128,20 +128,36 @@ class Job:
                 self.wait = status
 
     def sweep(self) -> bool:
-        """Ends what is left of the box. Returns whether its command had been forked: then pid 1 is ours to reap (outcome)."""
+        """Ends what is left of the box, however long that takes. Returns whether its command had been forked: then pid 1 is ours to
+        reap (outcome)."""
         forked = False
         if self.init is not None:
             self.init.send(_signal.SIGKILL)
             forked = reaped(self.init.pid)
-        for _ in range(100):
-            left = [pid for pid in tree.children(os.getpid()) if pid not in self.others]
-            for pid in left:  # orphans of a box without a pid namespace
-                tree.signal_below(pid, (_signal.SIGKILL,), rounds=1)
+        before: list[int] = []
+        noticed = None
+        while left := [pid for pid in tree.children(os.getpid()) if pid not in self.others]:  # of a box without a pid namespace
+            if noticed is None:  # nobody has to wait for those that end from now on (wait(2)): the dead do not hide the living
+                noticed = _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)
+            left = [pid for pid in left if not ended(pid)]
+            for pid in left:  # before its children: it would see them die, and go on
                 tree.signal_one(pid, os.getpid(), _signal.SIGKILL)
-                reaped(pid)
-            if not left:
-                break
+            for pid in left:
+                tree.signal_below(pid, (_signal.SIGKILL,), rounds=1)
+            if left == before:
+                time.sleep(0.001)
+            before = left
+        if noticed is not None:
+            _signal.signal(_signal.SIGCHLD, noticed)
         return forked
+
+
+def ended(pid: int) -> bool:
+    """Whether a child of ours has ended; takes its status if so."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return True
 
 
 def reaped(pid: int) -> bool:

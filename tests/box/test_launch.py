@@ -446,13 +446,39 @@ def test_the_grace_is_used():
     assert (done.returncode, done.stdout) == (124, b"tidy\n")
 
 
-def test_nothing_outlives_the_run(tmp_path):
-    words = (*WORDS, "--bind", str(tmp_path), str(tmp_path))
-    script = f"(setsid setsid sh -c 'sleep 1; touch {tmp_path}/late' </dev/null >/dev/null 2>&1 &); echo held"
-    for words_ in (words, tuple(word for word in words if word != "--unshare-pid")):
-        assert run("sh", "-c", script, words=words_).stdout == b"held\n"
-    time.sleep(1.5)
+SHARED = tuple(word for word in WORDS if word != "--unshare-pid")
+
+
+@pytest.mark.parametrize("words", [WORDS, SHARED], ids=["own pid namespace", "the host's"])
+def test_nothing_outlives_the_run(tmp_path, words):
+    """Nor does anything see the others die, and go on."""
+    script = f"for n in $(seq 200); do sleep 60 & done; touch {tmp_path}/up; wait -n; touch {tmp_path}/late"
+    begin = f"(setsid setsid bash -c '{script}' </dev/null >/dev/null 2>&1 &); until [ -e {tmp_path}/up ]; do sleep 0.02; done; echo held"
+    assert run("sh", "-c", begin, words=(*words, "--bind", str(tmp_path), str(tmp_path))).stdout == b"held\n"
+    assert alive(f"{tmp_path}/late") == []
     assert not (tmp_path / "late").exists()
+
+
+AGAIN = """
+use POSIX;
+my $end = time + 40;
+for (1..20) {
+    next if fork;
+    setsid;
+    POSIX::close($_) for 0..2;
+    while (time < $end) { POSIX::_exit(0) if fork }
+    POSIX::_exit(0);
+}
+"""
+
+
+def test_what_is_another_process_at_every_moment_is_ended():
+    """Twenty of them, each of which forks and ends, and so does its child: no number is the one to kill for long."""
+    mark = f"mark{os.getpid()}again"
+    began = time.monotonic()
+    assert run("perl", "-e", AGAIN, mark, words=SHARED).returncode == 0
+    assert alive(mark) == []
+    assert time.monotonic() - began < 30  # else they have ended by themselves
 
 
 def test_nothing_outlives_a_killed_supervisor(tmp_path):
