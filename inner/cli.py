@@ -140,6 +140,12 @@ def _typer(argv: list[str]) -> int:
         path = context.command_path if context is not None else "inner"
         if path == "inner" and argv[:1] == ["run"]:  # an option without its value has no context
             path = "inner run"
+        if type(problem).__name__ == "MissingParameter":
+            from inner.commands.runs import missing
+
+            better = missing(path, getattr(getattr(problem, "param", None), "name", "") == "words")
+            if better is not None:
+                raise better from None
         text, close = _NAMED.sub(r"`\1`", message().rstrip(".")), ""
         for pattern, plain in _NUMBERS:
             text = re.sub(pattern, plain, text)

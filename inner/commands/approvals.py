@@ -66,7 +66,7 @@ def listing(wanted: str, *, as_json: bool) -> int:
     from inner.commands.runs import living, one
     from inner.records.denied import denied
 
-    runs = [one(wanted)] if wanted else living()
+    runs = [one(wanted, "inner approvals")] if wanted else living()
     runs = [run for run in runs if run.plan.get("network") == "allowlist"]
     if as_json:
         ui.json("approvals", [_data(run) for run in runs])
@@ -146,7 +146,7 @@ def decide(what: str, host: str, wanted: str, time: str, *, once: bool, save: bo
         entry = parse(host, deny=what == "deny").text
     except ConfigError as problem:
         raise UsageError(problem.message, hint=problem.hint) from None
-    run = _run(wanted)
+    run = _run(wanted, f"inner approvals {what} {entry}")
     path = _profile(run) if save else ""
     seconds = _seconds(time)
     _ask(run, *(("once", entry) if once else (what, entry, f"{seconds:g}") if what == "allow" else (what, entry)))
@@ -162,10 +162,10 @@ def decide(what: str, host: str, wanted: str, time: str, *, once: bool, save: bo
     return 0
 
 
-def _run(wanted: str) -> Run:
-    from inner.commands.runs import living, one
+def _run(wanted: str, line: str) -> Run:
+    from inner.commands.runs import choice, living, one
 
-    runs = [one(wanted)] if wanted else living()
+    runs = [one(wanted, line)] if wanted else living()
     found = [run for run in runs if run.plan.get("network") == "allowlist"]
     if wanted and not found:
         mode = runs[0].plan.get("network")
@@ -174,7 +174,7 @@ def _run(wanted: str) -> Run:
     if not found:
         raise UsageError("no run lives that has a list of hosts", hint="`inner ps` shows those that live")
     if len(found) > 1:
-        raise UsageError("which run?", hint="its ID is the last word: " + ", ".join(run.id for run in found[:5]))
+        raise UsageError("which run?", hint=choice(found, line))
     return found[0]
 
 

@@ -75,15 +75,15 @@ def attach(wanted: str) -> int:
     """Show it; the status is that of the run when it ends meanwhile."""
     from inner import ui
     from inner.commands.log import state
-    from inner.commands.runs import one
+    from inner.commands.runs import one, short
     from inner.host import RealHost
     from inner.launch import detach
 
-    run = one(wanted)
+    run = one(wanted, "inner attach")
     if os.isatty(0):
         ui.note(detach.HINT)
     status = detach.attach(detach.place(RealHost(os.environ).env, state()), run.id)
     if status == detach.LEFT:
-        ui.note(f"run {run.id} goes on without you")
+        ui.note(f"run {run.id} goes on without you: `inner attach {short(run)}` shows it again")
         return 0
     return status

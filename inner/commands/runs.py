@@ -11,6 +11,7 @@ from inner.frozen import TYPE_CHECKING
 from inner.guard import guard
 
 if TYPE_CHECKING:
+    from inner.errors import UsageError
     from inner.records.read import Run
 
 GRACE = 10.0  # seconds between SIGTERM and SIGKILL
@@ -104,13 +105,64 @@ def ps(*, as_json: bool) -> int:
     return 0
 
 
-def one(wanted: str) -> Run:
-    """The living run that is meant. UsageError when there is none, or several."""
-    from inner.commands.log import state
+def one(wanted: str, line: str, more: str = "") -> Run:
+    """The living run that is meant. UsageError when there is none, or several: then `line`, an ID and `more` can be typed."""
+    from inner.commands.log import ago, state
+    from inner.errors import UsageError
     from inner.launch.rundir import alive
-    from inner.records.read import find
+    from inner.records.read import matching, runs
 
-    return find(state(), wanted, alive, only_alive=True)
+    lives = living()
+    found = matching([run.id for run in lives], wanted) if wanted else []
+    if len(found) == 1:
+        return next(run for run in lives if run.id == found[0])
+    if found:
+        few = [run for run in lives if run.id in found]
+        raise UsageError(f"{len(found)} living runs match `{wanted}`", hint=choice(few, line, more))
+    ended = [run for run in runs(state(), alive) if wanted and matching([run.id], wanted)]
+    if ended:
+        told = f"; one that lives: {choice(lives, line, more)}" if lives else ""
+        message = f"run {ended[0].id} does not live any more: it began {ago(ended[0].began)}"
+        raise UsageError(message, hint=f"`inner log show {short(ended[0])}` tells how it ended{told}")
+    if line == "inner attach":
+        lives = [run for run in lives if run.start.get("detached")]
+        none, start = "no detached run lives", "`inner run --detach` starts one"
+    else:
+        none, start = "no run lives", "`inner log list` shows those that have ended"
+    message = f"there is no living run `{wanted}`" if wanted else "which run?" if lives else none
+    raise UsageError(message, hint=choice(lives, line, more) if lives else start)
+
+
+def choice(runs: list[Run], line: str, more: str = "") -> str:
+    """What can be typed instead: the one run there is, or how to tell them apart."""
+    from inner.commands.log import command
+    from inner.ui import safe
+
+    told = [f"`{f'{line} {short(run)} {more}'.rstrip()}` ({safe(command(run, 30))})" for run in runs[:5]]
+    if len(told) == 1:
+        return told[0]
+    return f"{', '.join(told)}; `inner ps` shows {'all' if len(runs) > 5 else 'more of them'}"
+
+
+def short(run: Run) -> str:
+    """The part of its ID that is different every time."""
+    return run.id.rpartition("-")[2]
+
+
+def missing(path: str, words: bool) -> UsageError | None:
+    """For a command line that ends too early, what else could be typed; None when it is no command about a living run. `words`: it is
+    not the run that is missing, but what to do there."""
+    from inner.errors import UsageError
+
+    if path == "inner exec" and words:
+        return UsageError("which command?", hint="`inner exec ID -- bash`, or another one that the box has")
+    if path not in ("inner attach", "inner exec"):
+        return None
+    try:
+        one("", path, "-- bash" if path == "inner exec" else "")
+    except UsageError as problem:
+        return problem
+    return None
 
 
 def stop(wanted: str, *, everything: bool, grace: float) -> int:
@@ -119,10 +171,10 @@ def stop(wanted: str, *, everything: bool, grace: float) -> int:
     from inner.errors import UsageError
     from inner.launch import join
 
-    if bool(wanted) == everything:
-        raise UsageError("which run?", hint="`inner stop ID`, or `--all`; `inner ps` shows them")
+    if wanted and everything:
+        raise UsageError("one run, or all of them?", hint="`inner stop ID`, or `inner stop --all`")
     failed = 0
-    runs = living() if everything else [one(wanted)]
+    runs = living() if everything else [one(wanted, "inner stop")]
     for run in runs:
         pid = run.pid or join.holder(run.folder)  # while it begins there is no record
         if not _end(run, pid, grace):
@@ -188,8 +240,9 @@ def execute(wanted: str, words: list[str], interactive: bool | None) -> int:
     """Run `words` in the box; the status is that of the command."""
     from inner.frozen import replace
     from inner.launch import join, supervisor
+    from inner.paths import quoted
 
-    run = one(wanted)
+    run = one(wanted, "inner exec", f"-- {' '.join(map(quoted, words))}")
     box = join.find(run.folder, run.pid, run.init, run.first("limits"))
     terminal = os.isatty(0) and os.isatty(1) if interactive is None else interactive and os.isatty(0)
     if terminal and "TERM" in os.environ:

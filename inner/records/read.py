@@ -111,21 +111,24 @@ def _events(folder: str) -> Iterator[dict[str, Any]]:
                 yield event
 
 
-def find(state: str, wanted: str, alive: Callable[[str], bool], *, only_alive: bool = False) -> Run:
+def find(state: str, wanted: str, alive: Callable[[str], bool]) -> Run:
     """The run that `wanted` begins, or whose last part it begins; "" is the newest. UsageError when there is none, or several."""
     try:
         names = sorted(os.listdir(f"{state}/runs"), reverse=True)
     except OSError:
         names = []
-    names = [name for name in names if HEX.issuperset(name) and (not only_alive or alive(f"{state}/runs/{name}"))]
-    found = [name for name in names if matches(name, wanted)] if wanted else newest(state, names, alive)
-    what = "living run" if only_alive else "run"
-    look = "`inner ps` shows those that live" if only_alive else "`inner log list` shows all that are known"
+    names = [name for name in names if HEX.issuperset(name)]
+    found = matching(names, wanted) if wanted else newest(state, names, alive)
+    if not names:
+        raise UsageError("no run has been recorded yet", hint="`inner run` makes the first")
     if not found:
-        raise UsageError(f"there is no {what} `{wanted}`" if wanted else f"there is no {what}", hint=look)
-    if len(found) > 1 and wanted not in found:
-        raise UsageError(f"{len(found)} {what}s match `{wanted}`", hint=f"say more of it: {', '.join(found[:5])}")
-    return load(f"{state}/runs/{wanted if wanted in found else found[0]}", alive)
+        raise UsageError(f"there is no run `{wanted}`", hint="`inner log list` shows all that are known")
+    if len(found) > 1:
+        some = ", ".join(found[:5])
+        raise UsageError(
+            f"{len(found)} runs match `{wanted}`", hint=f"say more of it: {some}; `inner log list` shows what they are"
+        )
+    return load(f"{state}/runs/{found[0]}", alive)
 
 
 def newest(state: str, names: list[str], alive: Callable[[str], bool]) -> list[str]:
@@ -134,6 +137,8 @@ def newest(state: str, names: list[str], alive: Callable[[str], bool]) -> list[s
     return [max(candidates, key=lambda run: run.began).id] if candidates else []
 
 
-def matches(name: str, wanted: str) -> bool:
-    """Whether `wanted` abbreviates the id: its beginning, or that of its last part (`a1b2` for `20260101-120000-a1b2c3`)."""
-    return name.startswith(wanted) or name.rpartition("-")[2].startswith(wanted)
+def matching(names: list[str], wanted: str) -> list[str]:
+    """Those that `wanted` abbreviates: the beginning of an id, or of its last part (`a1b2` for `20260101-120000-a1b2c3`); or is."""
+    if wanted in names:
+        return [wanted]
+    return [name for name in names if name.startswith(wanted) or name.rpartition("-")[2].startswith(wanted)]

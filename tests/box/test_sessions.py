@@ -74,6 +74,41 @@ def test_stop_ends_a_run_that_has_no_record(home):
         assert run.wait(20) == 128 + 15
 
 
+def told(*words):
+    done = inner(*words)
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+def test_a_run_that_is_not_named_well_is_answered_with_what_can_be_typed():
+    log = "hint: `inner log list` shows those that have ended\n"
+    assert told("stop") == told("exec") == (2, f"error: no run lives\n{log}")
+    assert told("attach") == (2, "error: no detached run lives\nhint: `inner run --detach` starts one\n")
+    assert told("log", "show") == (2, "error: no run has been recorded yet\nhint: `inner run` makes the first\n")
+    inner("run", "--", "true")
+    ended = inner("log", "list").stdout.splitlines()[1].split()[0]
+    for words, status in ((("stop", ended), 2), (("exec", ended, "--", "ls"), 125), (("attach", ended), 125)):
+        found, said = told(*words)
+        assert (found, said.partition("any more")[0]) == (status, f"error: run {ended} does not live ")
+        assert said.endswith(f"\nhint: `inner log show {ended[-6:]}` tells how it ended\n")
+    with box(script="echo here > ready; exec sleep 1000") as run:
+        name, shown = run.id[-6:], "(sh -c echo here > ready; ex...)"
+        assert told("stop") == (2, f"error: which run?\nhint: `inner stop {name}` {shown}\n")
+        assert told("exec") == (2, f"error: which run?\nhint: `inner exec {name} -- bash` {shown}\n")
+        assert told("exec", run.id)[1].startswith("error: which command?\nhint: `inner exec ID -- bash`")
+        assert told("exec", "zz", "--", "ls", "a b") == (
+            125, f"error: there is no living run `zz`\nhint: `inner exec {name} -- ls 'a b'` {shown}\n",
+        )  # fmt: skip
+        assert told("attach") == (2, "error: no detached run lives\nhint: `inner run --detach` starts one\n")
+        with box() as other:
+            status, said = told("stop", "20")
+            assert (status, said.partition("\n")[0]) == (2, "error: 2 living runs match `20`")
+            assert f"`inner stop {name}` (" in said
+            assert f"`inner stop {other.id[-6:]}` (" in said
+            assert said.endswith("; `inner ps` shows more of them\n")
+        assert told("log", "show", "20")[1].startswith("error: 3 runs match `20`\nhint: say more of it: ")
+
+
 def test_stop_all_and_what_cannot_be_meant():
     assert inner("stop").returncode == 2
     assert inner("stop", "20").returncode == 2
