@@ -150,10 +150,10 @@ def add(app: typer.Typer) -> None:
 def listing(*, wide: bool, as_json: bool) -> int:
     """A table: `*` marks the default; a shadowed profile has the same name as one above it."""
     from inner import ui
-    from inner.profile.resolve import available
+    from inner.profile.resolve import available, examined
 
     settings, host = _load()
-    entries = available(settings, host)
+    entries = examined(available(settings, host), settings, host)
     if as_json:
         ui.json("profiles", entries)
         return 0
@@ -162,6 +162,10 @@ def listing(*, wide: bool, as_json: bool) -> int:
         for entry in entries
     ]
     ui.table(rows, (" ", "name", "from", *(("file",) if wide else ()), "description"))
+    broken = [entry.name for entry in entries if entry.problem and not entry.shadowed]
+    if broken:
+        which = broken[0] if len(broken) == 1 else "--all"
+        ui.note(f"{len(broken)} cannot be used: `inner profile validate {which}` says where and what mends it")
     return 0
 
 
@@ -248,8 +252,8 @@ def validate(name: str, *, everything: bool) -> int:
     from inner.profile.resolve import available
 
     settings, host = _load()
-    names = [e.path for e in available(settings, host) if not e.shadowed] if everything else [name]
-    wrong = 0
+    names = [e.name for e in available(settings, host) if not e.shadowed] if everything else [name]
+    wrong, told = 0, set[str]()
     for one in names:
         try:
             profile = _resolve(one, settings, host)
@@ -259,7 +263,9 @@ def validate(name: str, *, everything: bool) -> int:
             continue
         ui.out(f"ok  {ui.safe(profile.name)}")
         for notice in profile.notices:
-            ui.note(notice)
+            if notice not in told:  # what is said of a project's settings, each profile would say
+                told.add(notice)
+                ui.note(notice)
     if wrong:
         raise (
             CheckFailed(f"{wrong} of {len(names)} profiles cannot be used", hint="mend the lines named above")

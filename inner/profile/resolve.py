@@ -15,6 +15,7 @@ from inner.profile.inherit import chain
 from inner.profile.layer import Layer, Set
 from inner.profile.merge import fold
 from inner.profile.model import Credential, Entrypoint, Env, Git, Limits, Noop, Output, Profile, Sandbox
+from inner.request import Request
 from inner.ui import safe
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from inner.origin import Origin
     from inner.profile.layer import Patch
     from inner.profile.merge import Folded, Refused
-    from inner.request import Request
     from inner.settings import Settings
 
 _COMMAND = ("entrypoint.cmd", "entrypoint.args")
@@ -34,7 +34,7 @@ _COMMAND = ("entrypoint.cmd", "entrypoint.args")
 
 @frozen
 class Entry:
-    """One profile of a listing. `shadowed`: a higher scope has one of the same name. `problem`: why it cannot be read."""
+    """One profile of a listing. `shadowed`: a higher scope has one of the same name. `problem`: why it cannot be used."""
 
     name: str
     scope: str
@@ -95,6 +95,25 @@ def available(settings: Settings, host: Host) -> tuple[Entry, ...]:
                 Entry(place.name, place.scope, place.path, shadowed=shadowed, default=default, problem=problem.message)
             )
     return tuple(sorted(entries, key=lambda entry: (entry.name, entry.shadowed)))
+
+
+def examined(entries: tuple[Entry, ...], settings: Settings, host: Host) -> tuple[Entry, ...]:
+    """The same, with the problem of those that can be read and still not be used: an unknown key, a base that is not there. Inner's
+    own have none as long as there are no others, which they could build on."""
+    if all(entry.scope == "built-in" for entry in entries):
+        return entries
+    return tuple(
+        entry if entry.problem or entry.shadowed else replace(entry, problem=_problem(entry.name, settings, host))
+        for entry in entries
+    )
+
+
+def _problem(name: str, settings: Settings, host: Host) -> str:
+    try:
+        resolve(Request(profile=name), settings, host)
+    except InnerError as problem:
+        return problem.message
+    return ""
 
 
 def _place(settings: Settings) -> str:

@@ -55,7 +55,8 @@ def test_the_list_says_where_each_comes_from_and_what_is_wrong_with_it(machine: 
         "  mine  user  [shadowed] Mine",
         "  shell  built-in  A shell in the project, without network",
     ]
-    assert (done.status, done.err) == (0, "")
+    mend = "inner: 1 cannot be used: `inner profile validate broken` says where and what mends it\n"
+    assert (done.status, done.err) == (0, mend)
     wide = machine.inner("profile", "list", "--wide").out
     assert "PROJECT/.inner/profiles/mine.toml" in wide
     assert "~/.config/inner/profiles/mine.toml" in wide.replace("HOME", "~")
@@ -120,6 +121,36 @@ def test_a_name_that_does_not_exist_is_answered_with_one_that_does(machine: Mach
     assert done == Done(
         3, "", "error: profile `shel` does not exist\nhint: did you mean `shell`? `inner profile list` shows all profiles\n"
     )
+
+
+def test_the_list_marks_what_can_be_read_and_not_be_used(machine: Machine) -> None:
+    """An unknown key, a base that is not there, and what builds on one of them, even inner's own."""
+    machine.write("user", "typo", "[sandbox]\nmaks = []\n")
+    machine.write("user", "alone", 'extends = "nowhere"\n')
+    machine.write("user", "upon", 'extends = "typo"\n')
+    done = machine.inner("profile", "list")
+    marked = dict(re.findall(r"^[* ]  (\S+) .*\[broken: (.*)\]", done.out, re.MULTILINE))
+    assert marked == {
+        "alone": "profile `alone` extends `nowhere`, which does not exist",
+        "typo": "unknown key `sandbox.maks`",
+        "upon": "unknown key `sandbox.maks`",
+    }
+    assert done.err == "inner: 3 cannot be used: `inner profile validate --all` says where and what mends it\n"
+    problems = {
+        one["name"]: one["problem"]
+        for one in json.loads(machine.inner("profile", "list", "--json").out)["data"]
+        if one["problem"]
+    }
+    assert problems == marked
+
+
+def test_all_are_validated_by_what_they_are_called_and_a_notice_is_told_once(machine: Machine) -> None:
+    """A profile in the project's settings has no file of its own."""
+    machine.inner_toml('[aliases]\nt = "run -- true"\n[profiles.inline]\nextends = "shell"\n')
+    done = machine.inner("profile", "validate", "--all")
+    assert done.status == 0
+    assert "ok  inline\n" in done.out
+    assert done.err.count("`aliases.t` is not taken") == 1
 
 
 # --- new, clone -----------------------------------------------------------------------------------------------------------
