@@ -158,17 +158,21 @@ def _waiting(number: int) -> str:
 
 
 def _take_over(review: Review, repository: Repository) -> None:
+    from inner.launch.bringback import MOST_TOLD
     from inner.review.git import take_over
 
     brought = take_over(review, repository)
     if brought is None:
         return
-    for name, place in brought.kept:
+    for name, place in brought.kept[:MOST_TOLD]:
         ui.warning(f"`{name}` was changed outside, or is in use: the box's is kept as `{place}` in `{repository.top}`")
+    if len(brought.kept) > MOST_TOLD:
+        ui.warning(f"{len(brought.kept) - MOST_TOLD} others are kept below `refs/inner/{review.id}`")
     for text in brought.notes:
         ui.warning(text)
     if brought.updated:
-        ui.note(f"git in `{repository.top}`: {', '.join(brought.updated)}")
+        more = f" and {len(brought.updated) - MOST_TOLD} more" if len(brought.updated) > MOST_TOLD else ""
+        ui.note(f"git in `{repository.top}`: {', '.join(brought.updated[:MOST_TOLD])}{more}")
 
 
 def _recover(review: Review) -> None:

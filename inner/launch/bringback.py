@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from inner.launch.gitindex import Entries
     from inner.plan.model import Shadow
 
+MOST_TOLD = 20  # refs, by name
+
 
 @frozen
 class Brought:
@@ -154,9 +156,7 @@ class Taking:
         wanted |= {"HEAD": head} if is_hash(head.encode()) else {}
         there = self._objects(list(dict.fromkeys(wanted.values())), []) if wanted else set()
         refs = Refs(self.copy, Git(self.shadow.gitdir), self.run, there, BROUGHT)
-        for name, sha in wanted.items():
-            if sha in there:
-                refs.keep(name, sha)
+        refs.keep([(name, sha) for name, sha in wanted.items() if sha in there])
         note = "the box removed `.git`, or made it anew: yours is as it was"
         if refs.kept:
             note += f"; what was committed there is kept below `refs/inner/{self.run}`"

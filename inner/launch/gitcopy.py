@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from inner.launch.gitindex import Entries
     from inner.plan.model import Shadow
 
-MOST_REFS = 20_000
+MOST_REFS = 200_000
 MOST_INDEX = 1 << 27  # bytes
 MOST_TREES = 100
+DIGITS = "0123456789abcdef"
 
 
 @frozen
@@ -57,12 +58,12 @@ class Copy:
 
     def packed(self, text: bytes) -> dict[str, str]:
         """The refs of a packed-refs file."""
-        found = {}
-        for line in text.splitlines():
-            sha, _, name = line.partition(b" ")
-            if self.is_object(sha) and name.startswith(b"refs/"):
-                found[name.decode("utf-8", "surrogateescape")] = sha.decode()
-        return found
+        at = self.length
+        lines = text.decode("utf-8", "surrogateescape").split("\n")
+        found = {line[at + 1 :]: line[:at] for line in lines if line.startswith(" refs/", at)}
+        if not "".join(set(found.values())).strip(DIGITS):  # of all of them first: they may be many
+            return found
+        return {name: sha for name, sha in found.items() if not sha.strip(DIGITS)}
 
     def is_object(self, text: bytes) -> bool:
         """The name of an object of this repository."""

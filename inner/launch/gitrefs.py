@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 
-from inner.errors import RunError
+from inner import gitconfig
 from inner.frozen import TYPE_CHECKING
 from inner.launch import shadow
 from inner.launch.gitobjects import is_name
+from inner.launch.gitpacked import add, again
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 PASSING = ("refs/bisect/", "refs/rewritten/")  # of an operation that is not finished: nobody misses them
 BROUGHT = ("refs/heads/", "refs/tags/", "refs/notes/", "refs/stash", *PASSING)
-MOST_ALONE = 500  # refs that are updated one by one, when some cannot be updated
+MOST_TRIES = 500  # calls of git for refs of which some cannot be changed
 
 
 class Refs:
@@ -32,48 +33,76 @@ class Refs:
         self.updated: list[str] = []
         self.kept: list[tuple[str, str]] = []
         self.notes: list[str] = []
+        again(self.common, run)
 
     def take(self, changed: Mapping[str, str], was: Mapping[str, str], gone: Iterable[str]) -> None:
         """`changed` refs, what they `was`, and those that are `gone`."""
         busy, real = self.checked_out(), self.real()
         none = "0" * self.copy.length
-        for name in gone:  # first: a branch may have been renamed to one below it
-            if name.startswith(self.brought) and name != "refs/stash" and is_name(name) and name not in busy:
-                if was[name] not in changed.values() and not name.startswith(PASSING):
-                    self.keep(name, was[name])
-                if name not in real or self.git.run("update-ref", "-d", name, was[name])[0] == 0:
-                    self.updated.append(name)
+        # First: a branch may have been renamed to one below it.
+        dropped = [n for n in gone if n.startswith(self.brought) and n != "refs/stash" and is_name(n) and n not in busy]
+        still = set(changed.values())
+        self.keep([(name, was[name]) for name in dropped if was[name] not in still and not name.startswith(PASSING)])
+        done = self._together({n: f"delete {n}\0{was[n]}\0" for n in dropped if real.get(n) == was[n]})
+        self.updated += [name for name in dropped if name not in real or name in done]
         wanted = {
             n: s for n, s in sorted(changed.items()) if n.startswith(self.brought) and n != "refs/stash" and s in self.there
         }
         self.updated += [name for name, sha in wanted.items() if real.get(name) == sha]
         wanted = {name: sha for name, sha in wanted.items() if real.get(name) != sha}
-        free = {name: sha for name, sha in wanted.items() if is_name(name) and name not in busy}
-        lines = [f"update {name}\0{sha}\0{was.get(name, none)}\0" for name, sha in free.items()]
-        together = ("update-ref", "-m", f"inner: {self.run}", "--create-reflog", "-z", "--stdin")
-        if lines and self.git.run(*together, stdin="".join(lines).encode("utf-8", "surrogateescape"))[0] == 0:
-            self.updated += free
-            wanted = {name: sha for name, sha in wanted.items() if name not in free}
-        if len(wanted) > MOST_ALONE:
-            raise RunError(f"{len(wanted)} refs, and some of them were changed outside meanwhile")
-        for name, sha in wanted.items():
-            alone = ("update-ref", "-m", f"inner: {self.run}", "--create-reflog", name, sha, was.get(name, none))
-            if name in free and self.git.run(*alone)[0] == 0:
-                self.updated.append(name)
-            else:
-                self.keep(name if is_name(name) else "refs/unnamed", sha)
+        free = {n: s for n, s in wanted.items() if is_name(n) and n not in busy and real.get(n) == was.get(n)}
+        head = self.copy.head(self.gitdir).removeprefix("ref: ")  # which has a log
+        done = self._new({n: s for n, s in free.items() if n not in real and n != head})
+        lines = {n: f"update {n}\0{s}\0{was.get(n, none)}\0" for n, s in free.items() if n not in done}
+        done |= self._together(lines, "-m", f"inner: {self.run}", "--create-reflog")
+        self.updated += [name for name in free if name in done]
+        self.keep([(name if is_name(name) else "refs/unnamed", sha) for name, sha in wanted.items() if name not in done])
         left = [name for name in (*changed, *gone) if not name.startswith(self.brought)]
         if left:
             more = " and others" if len(left) > 5 else ""
             self.notes.append(f"not taken over: {', '.join(f'`{name}`' for name in left[:5])}{more}")
 
-    def keep(self, name: str, sha: str) -> None:
-        """Under a name that is nobody else's."""
-        place = f"refs/inner/{self.run}/{name.removeprefix('refs/')}"
-        if not is_name(place) or self.git.run("update-ref", place, sha)[0] != 0:
-            place = f"refs/inner/{self.run}/{sha[:12]}"
-            self.git.must("update-ref", place, sha)
-        self.kept.append((name, place))
+    def _new(self, refs: Mapping[str, str]) -> set[str]:
+        """Those that could be made all at once; git knows which modes the files of a shared repository have."""
+        shared = gitconfig.get(self.copy.shadow.config, "core.sharedRepository")
+        return set() if shared else add(self.git, self.common, self.run, refs)
+
+    def _together(self, lines: Mapping[str, str], *words: str) -> set[str]:
+        """Those whose line git took (git-update-ref(1), -z). It takes all or nothing: then one half of them, and the other."""
+        done: set[str] = set()
+        todo, tries = [list(lines)] if lines else [], 0
+        while todo and tries < MOST_TRIES:
+            names, tries = todo.pop(), tries + 1
+            said = "".join(lines[name] for name in names).encode("utf-8", "surrogateescape")
+            if self.git.run("update-ref", *words, "-z", "--stdin", stdin=said)[0] == 0:
+                done.update(names)
+            elif len(names) > 1:
+                todo += [names[len(names) // 2 :], names[: len(names) // 2]]
+        return done
+
+    def keep(self, refs: Iterable[tuple[str, str]]) -> None:
+        """Under names that are nobody else's: theirs, or where that cannot be, the object's."""
+        kept: dict[str, str] = {}
+        places = []
+        for name, sha in refs:
+            place = f"refs/inner/{self.run}/{name.removeprefix('refs/')}"
+            if not is_name(place) or kept.get(place, sha) != sha:
+                place = f"refs/inner/{self.run}/{sha[:12]}"
+            kept[place] = sha
+            places.append((name, place, sha))
+        left = self._free(kept)
+        other = {f"refs/inner/{self.run}/{sha[:12]}": sha for place, sha in kept.items() if place in left}
+        for place in self._free(other):
+            self.git.must("update-ref", place, other[place])
+        self.kept += [(name, f"refs/inner/{self.run}/{sha[:12]}" if place in left else place) for name, place, sha in places]
+
+    def _free(self, refs: Mapping[str, str]) -> set[str]:
+        """Makes refs that are nobody else's, whatever they were; returns those that git does not take."""
+        real = self.real() if refs else {}
+        left = {name: sha for name, sha in refs.items() if real.get(name) != sha}
+        done = self._new({name: sha for name, sha in left.items() if name not in real})
+        lines = {name: f"update {name}\0{sha}\0\0" for name, sha in left.items() if name not in done}
+        return lines.keys() - self._together(lines)
 
     def real(self) -> dict[str, str]:
         """The refs of the repository itself."""

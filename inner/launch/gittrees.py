@@ -69,7 +69,7 @@ def adopt(copy: Copy, refs: Refs, trees: Iterable[Seen], now: dict[str, str], ou
             continue
         branch = one.tree.head[5:].removeprefix("refs/heads/") if one.tree.head.startswith("ref: ") else ""
         if not branch and one.tree.head in there:
-            refs.keep(f"refs/{TREES}/{one.tree.name}", one.tree.head)
+            refs.keep([(f"refs/{TREES}/{one.tree.name}", one.tree.head)])
         where = f"`git worktree add PATH {quoted(branch or one.tree.head[:12])}` makes another one"
         refs.notes.append(f"the work tree `{one.tree.place}` that the box added is none outside: {problem}; {where}")
     return made

@@ -154,15 +154,17 @@ def _brought(folder: str, run: str, warn: Callable[[str], None]) -> list[Brought
     found = []
     for name in sorted(os.listdir(folder)):
         if name.startswith("git-"):
-            from inner.launch.bringback import bring_back
+            from inner.launch.bringback import MOST_TOLD, bring_back
 
             one = bring_back(f"{folder}/{name}", run)
             if one is not None:
                 found.append(one)
-                for ref, place in one.kept:
+                for ref, place in one.kept[:MOST_TOLD]:
                     warn(
                         f"`{ref}` of the box is kept as `{place}`: it was changed outside, is in use elsewhere, or was deleted in the box"
                     )
+                if len(one.kept) > MOST_TOLD:
+                    warn(f"{len(one.kept) - MOST_TOLD} other refs are kept below `refs/inner/{run}`, for the same reasons")
                 for note in one.notes:
                     warn(note)
     return found

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 RECORD = "record"
 LOG_BYTES = 1 << 18  # of a reflog, from its end
 MOST_BYTES = 1 << 28  # of one file: a sparse one from an archive says any number
+FEW = 500  # loose refs that are put among the packed ones by themselves
 MOST_INDEX = 1 << 30  # an index has about 100 bytes for each file
 # Files and folders in which git keeps an unfinished operation (gitrepository-layout(5), sequencer.c).
 STATE = ("MERGE_HEAD", "MERGE_MODE", "MERGE_MSG", "MERGE_AUTOSTASH", "CHERRY_PICK_HEAD", "REVERT_HEAD", "ORIG_HEAD", "SQUASH_MSG",
@@ -133,20 +134,55 @@ def refs(common: str, gitdir: str) -> tuple[bytes, dict[str, bytes]]:
     if gitdir != common:
         for name, content in walk_refs(gitdir):
             _sort(name, content, loose, links)
+    return merged(packed, loose), links
+
+
+def merged(packed: bytes, loose: dict[bytes, bytes]) -> bytes:
+    """A packed-refs file with other refs (name: object) in it, which count where both have one."""
     if not loose:
-        return packed, links
+        return packed
+    # No head: "fully-peeled" it is not, the loose ones come without what their tags lead to; and GitPython, which Aider reads refs
+    # with, takes no head that does not say "peeled" (git/refs/symbolic.py). Git itself needs none.
+    head = packed[: packed.find(b"\n") + 1]
+    if len(loose) < FEW and b" sorted" in head and head.startswith(b"#") and packed.endswith(b"\n"):
+        parts, last = [], len(head)
+        for ref in sorted(loose):
+            begin, end = _between(packed, ref, last)
+            parts += [packed[last:begin], loose[ref] + b" " + ref + b"\n"]
+            last = end
+        return b"".join([*parts, packed[last:]])
+    lines = by_name(packed) | {ref: sha + b" " + ref + b"\n" for ref, sha in loose.items()}
+    return b"".join(lines[ref] for ref in sorted(lines))
+
+
+def _between(packed: bytes, ref: bytes, low: int) -> tuple[int, int]:
+    """From where to where `ref` is in the sorted lines of a packed-refs file, or would be: reading all of a large one takes longer."""
+    high = len(packed)
+    while low < high:
+        at = packed.rfind(b"\n", low, (low + high) // 2) + 1 or low
+        if packed[at] == 94 and at > low:  # ^: of the line before
+            at = packed.rfind(b"\n", low, at - 1) + 1 or low
+        end = packed.find(b"\n", at)
+        name, after = packed[at:end].partition(b" ")[2], end + 1
+        if packed[after : after + 1] == b"^":
+            after = packed.find(b"\n", after) + 1
+        if name == ref:
+            return at, after
+        low, high = (after, high) if name < ref else (low, at)
+    return low, low
+
+
+def by_name(packed: bytes) -> dict[bytes, bytes]:
+    """The lines of a packed-refs file, by the ref that they are about; without its head."""
     lines: dict[bytes, bytes] = {}
     last = b""
     for line in packed.splitlines():
         if line.startswith(b"^"):
-            lines[last] += line + b"\n"
+            lines[last] = lines.get(last, b"") + line + b"\n"
         elif line and not line.startswith(b"#"):
             last = line.partition(b" ")[2]
             lines[last] = line + b"\n"
-    lines |= {ref: sha + b" " + ref + b"\n" for ref, sha in loose.items()}
-    # No head: "fully-peeled" it is not, the loose ones come without what their tags lead to; and GitPython, which Aider reads refs
-    # with, takes no head that does not say "peeled" (git/refs/symbolic.py). Git itself needs none.
-    return b"".join(lines[ref] for ref in sorted(lines)), links
+    return lines
 
 
 def _sort(name: str, content: bytes, loose: dict[bytes, bytes], links: dict[str, bytes]) -> None:

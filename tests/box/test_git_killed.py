@@ -42,7 +42,7 @@ def counted(call):
             count[0] += 1
             if count[0] == 2 * {at} + 2: os._exit(9)
     return wrapped
-for name in ("rename", "unlink", "mkdir", "rmdir", "makedirs", "chmod"): setattr(os, name, counted(getattr(os, name)))
+for name in ("rename", "unlink", "mkdir", "rmdir", "makedirs", "chmod", "link"): setattr(os, name, counted(getattr(os, name)))
 subprocess.run = counted(subprocess.run)
 from inner.launch import bringback, gitstate, gittrees, rundir
 for module in (rundir, gitstate, gittrees): module.write = counted(module.write)
@@ -56,10 +56,10 @@ def machine(tmp_path):
     return Machine(tmp_path / "home")
 
 
-def prepared(machine, inside=INSIDE):
+def prepared(machine, inside=INSIDE, before=BEFORE):
     """A repository, and the copy of its git folder that a box has left: made here by git itself, in the place of the real one."""
     machine.project("lib")
-    project = machine.project("proj", BEFORE)
+    project = machine.project("proj", before)
     into = machine.home / "state/runs" / RUN / "git-0"
     into.parent.mkdir(parents=True)
     git, real = project / ".git", machine.home / "real"
@@ -134,6 +134,27 @@ def test_killed_between_any_two_steps_it_is_done_again(machine, tmp_path):
         assert again.returncode == 0, again.stderr
         assert "could not be taken over" not in again.stdout, (at, again.stdout)
         assert state(machine, project) == wanted, at
+
+
+def test_killed_while_many_refs_are_written_at_once_it_is_done_again_and_no_lock_stays(machine, tmp_path):
+    many = "for i in $(seq 250); do echo create refs/heads/b/$i HEAD; done | git update-ref --stdin; git for-each-ref --format='delete %(refname)' refs/heads/old | git update-ref --stdin"
+    old = "for i in $(seq 250); do echo create refs/heads/old/$i $(git commit-tree -m $i HEAD^{tree}); done | git update-ref --stdin"
+    project, into = prepared(machine, many, old)
+    saved = tmp_path / "saved"
+    shutil.copytree(machine.home, saved, symlinks=True)
+    steps = int(bring(machine, into, -9).stdout.splitlines()[-1])
+    wanted = state(machine, project)
+    assert wanted.count("refs/heads/b/") == wanted.count(f"refs/inner/{RUN}/heads/old/") == 250
+    locked = 0
+    for at in range(steps - 24, steps):
+        shutil.rmtree(machine.home)
+        shutil.copytree(saved, machine.home, symlinks=True)
+        assert bring(machine, into, at).returncode == 9, at
+        locked += (project / ".git/packed-refs.lock").exists()
+        assert bring(machine, into, -9).returncode == 0
+        assert state(machine, project) == wanted, at
+        assert [place.name for place in (project / ".git").glob("packed-refs*")] == ["packed-refs"]
+    assert locked > 1
 
 
 def test_done_twice_it_is_done_once(machine):
