@@ -5,6 +5,7 @@ from __future__ import annotations
 import lived
 import pytest
 from projects import Machine
+from reviewed import BACKENDS, World
 
 
 @pytest.fixture
@@ -30,3 +31,9 @@ def place(kept):
 @pytest.fixture
 def machine(place):
     return Machine(place / "home")
+
+
+@pytest.fixture(params=BACKENDS)
+def world(request, place):
+    """For tests of a review: by everybody who keeps changes apart. Where the word means another world, that file has its own."""
+    return World(place, request.param)

@@ -28,6 +28,14 @@ BASE = (
 SPACES = ("--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts")
 WORDS = (*BASE, *SPACES, "--setenv", "TERM", "xterm-256color", "--setenv", "HOME", "/tmp", "--chdir", "/")
 
+# Commands that do not want to end.
+STUBBORN = {
+    "ignores": "trap '' TERM INT HUP; while :; do sleep 0.1; done",
+    "double-forked": "(setsid setsid sh -c 'trap \"\" TERM; while :; do sleep 0.1; done' </dev/null >/dev/null 2>&1 &); sleep 60",
+    "stops its group": "kill -STOP 0; sleep 60",
+    "forks": "trap '' TERM; while :; do (trap '' TERM; sleep 1) & sleep 0.05; done",
+}
+
 
 def argv(*command: str, words: tuple[str, ...] = WORDS, **options: object) -> list[str]:
     """The command line that runs `command` in a box and prints the outcome to the descriptor `report`, when given."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 
 from program import inner
 
@@ -95,3 +96,18 @@ class Machine:
     def touched(self):
         """What ran outside."""
         return sorted(os.listdir(self.marks))
+
+
+def sound(machine, project):
+    """The repository is whole, and its folder has nothing of ours in it."""
+    machine.git("fsck", "--strict", cwd=project)
+    assert not list((project / ".git").glob("*.lock"))
+    assert not list((machine.home / ".local/state/inner/runs").glob("*/git-*"))
+
+
+def wait_for(path, process):
+    until = time.monotonic() + 60
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.05)

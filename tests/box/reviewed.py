@@ -88,6 +88,17 @@ class World:
         return target
 
 
+def fill(world):
+    world.write("a.txt", "one\ntwo\nthree\n")
+    world.write("src/b", "b\n")
+    world.write("src/c", "c\n")
+    world.write("old/deep/er", "x\n")
+    (world.project / "link").symlink_to("a.txt")
+
+
+EDIT = "echo four >>a.txt; rm src/c; mv src/b src/d; mkdir -p n/m; echo new >n/m/f; ln -sf src link; rm -r old; echo file >old; chmod 600 a.txt"
+
+
 def tree(folder) -> dict[str, tuple]:
     """Every entry below a folder: type, permissions, and content or target. Opens up what it may not read."""
     found: dict[str, tuple] = {}

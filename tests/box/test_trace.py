@@ -11,7 +11,7 @@ import time
 import pytest
 from asked import World
 from program import INNER
-from test_terminal import Screen
+from screens import Screen
 
 pytestmark = pytest.mark.box
 

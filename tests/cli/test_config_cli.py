@@ -7,7 +7,7 @@ import re
 
 import pytest
 from configured import Done, Machine
-from test_profile_cli import editor
+from edited import editor
 
 from inner.cli import command_names
 

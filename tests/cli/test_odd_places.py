@@ -11,8 +11,8 @@ import sys
 
 import pytest
 from configured import Done, Machine
+from edited import editor
 from program import INNER, ROOT, inner
-from test_profile_cli import editor
 
 from inner.commands.dry_run import short, typed
 from inner.launch.placeholders import _mend

@@ -1,4 +1,4 @@
-"""The fixture `world`: servers with public-looking addresses in a network namespace of their own, made without root."""
+"""The fixture `world`: servers with public-looking addresses in a network namespace of their own, made without root. `asking`: runs in it that ask."""
 
 from __future__ import annotations
 
@@ -176,3 +176,21 @@ def world(tmp_path_factory):
     found = World(folder)
     yield found
     found.close()
+
+
+@pytest.fixture
+def asking(world):
+    """A run that asks; ended when the test is."""
+    begun = []
+
+    def start(script, *flags, **more):
+        process = world.program(*INNER, "run", "--ask", *flags, "--", "bash", "-c", script, **more)
+        begun.append(process)
+        return process
+
+    start.begun = begun
+    yield start
+    for process in begun:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=30)
