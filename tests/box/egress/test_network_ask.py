@@ -17,11 +17,7 @@ HALF = (
     "import socket; s = socket.create_connection(('wild.test', 80)); s.sendall(b'GET /ok HTTP/1.0\\r\\nHost: wild.test\\r\\n\\r\\n'); "
     "s.shutdown(1); print(s.recv(9999))"
 )
-
-
 NODE = "require('https').get('https://wild.test/ok', r => r.pipe(process.stdout))"
-
-
 CLIENTS = {
     "https": ("curl -sS --cacert $CA https://wild.test/ok", "wild.test:443"),
     "http": ("curl -sS http://wild.test/ok", "wild.test:80"),
