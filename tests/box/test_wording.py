@@ -20,7 +20,7 @@ from inner.records.write import outline
 from inner.request import Request
 from inner.words import Content, Given, Opened, Source, packed, unpacked
 
-RUN = "/state/runs/20260101-000000-aaaaaa"
+RUN = "/proc/state/runs/20260101-000000-aaaaaa"  # where nobody can keep an /etc
 
 
 @pytest.fixture
