@@ -6,7 +6,8 @@ Pure; the two halves are `plan.gitdir` and `plan.protect`.
 from __future__ import annotations
 
 from inner.frozen import TYPE_CHECKING, frozen, replace
-from inner.paths import BoxPath, HostPath, covers
+from inner.host import realpath
+from inner.paths import BoxPath, HostPath, config_dir, covers
 from inner.plan.gitdir import GitDir
 from inner.plan.identity import steering
 from inner.plan.model import Bind, Guard, Variable
@@ -72,6 +73,7 @@ def guard(
             protection.add((".git/",), absent="placeholder")
         protection.add(found.protect, absent="placeholder")
         protection.add(steering(host, project), absent="placeholder")
+    protection.add(_settings(host, project), absent="placeholder")
     protection.add(ALWAYS, absent="placeholder")
     protection.add(steered, absent="placeholder")
     protection.add(LATE, absent="late")
@@ -88,6 +90,13 @@ def guard(
     above = found.main is not None and found.main.top != project
     variables = (Variable(ACROSS, "1"),) if above else ()
     return Guarded((*protection.without_pins((*found.mounts, *protection.mounts)), *hidden), result, tuple(notices), variables)
+
+
+def _settings(host: Host, project: str) -> list[str]:
+    """Inner's own, where the project is what they lead to: dotfiles that are worked on."""
+    own = config_dir(host.env, host.home)
+    found = dict.fromkeys(realpath(host, place) for place in (own, f"{own}/config.toml", f"{own}/profiles"))
+    return [place for place in found if place != project and covers(project, place) and host.lstat(place) is not None]
 
 
 def _finished(shadow: Shadow, host: Host, protection: Protection, hidden: Iterable[str], notices: list[str]) -> Shadow:

@@ -10,7 +10,7 @@ from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING
 from inner.host import kind, realpath
 from inner.origin import INNER
-from inner.paths import BoxPath, HostPath, cache_dir, covers, state_dir
+from inner.paths import BoxPath, HostPath, cache_dir, config_dir, covers, state_dir
 from inner.plan.model import Bind, Mask, Overlay
 
 if TYPE_CHECKING:
@@ -71,8 +71,13 @@ ALWAYS = (
 OTHER_KEYS = ("nested-user-ns", "env-secrets", "shims-active", "network-policy")
 
 
+# Where no user's files are, for the sake of speed: a mount of the system is not searched for hidden places that home leads to.
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/nix/store", "/gnu/store", "/sys", "/proc", "/dev")
+
+
 class Secrets:
-    """The hidden places of one host: `paths` maps a real path to its key ("" when no key shows it)."""
+    """The hidden places of one host: `paths` maps a path to its key ("" when no key shows it). `own`: inner's own folders, also
+    where they lead, with the variable that names another place: who may write above one could put another in its place."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -82,17 +87,24 @@ class Secrets:
             HostPath(path.replace("{run}", run) if path.startswith(("/", "{")) else f"{host.home}/{path}"): key
             for key, path in named
         }
-        for own in (state_dir(host.env, host.home), cache_dir(host.env, host.home)):
-            self.paths[own] = ""
+        folders = {"STATE": state_dir, "CACHE": cache_dir, "CONFIG": config_dir}
+        nominal = {place(host.env, host.home): f"XDG_{name}_HOME" for name, place in folders.items()}
+        hidden = {place: name for place, name in nominal.items() if name != "XDG_CONFIG_HOME"}
+        hidden |= {realpath(host, place): name for place, name in hidden.items()}
+        self.own = {**nominal, **hidden}
+        self.paths |= dict.fromkeys(hidden, "")
         if host.env.get("SHIV_ROOT", "").startswith("/"):
             self.paths[HostPath(host.env["SHIV_ROOT"])] = ""
         agent = host.env.get("SSH_AUTH_SOCK", "")
         if agent.startswith("/"):
             self.paths[HostPath(agent)] = "ssh-agent"
+        self._reals: dict[HostPath, str] = {}
 
     def key_of(self, path: str) -> str | None:
         """The key that guards `path` or a folder above it, "" when no key does, None when it is not hidden."""
-        for hidden, key in self.paths.items():
+        if not self._reals:  # home, or a part of it, may be a link to another disk
+            self._reals = {realpath(self._host, hidden): key for hidden, key in self.paths.items()}
+        for hidden, key in (*self.paths.items(), *self._reals.items()):
             if covers(hidden, path):
                 return key
         return None
@@ -141,8 +153,8 @@ class Secrets:
         return list(masks.values())
 
     def _may_hold_any(self, src: str) -> bool:
-        """Whether a folder can be above a hidden place: /usr and the like cannot."""
-        return covers(src, self._host.home) or covers(self._host.home, src) or covers(src, "/run") or covers("/run", src)
+        """Whether a folder can be above a hidden place: /usr and the like cannot, unless that was put there (XDG_CACHE_HOME)."""
+        return not any(covers(place, src) for place in SYSTEM) or any(covers(src, path) for path in self.paths)
 
 
 def below_box(bind: Bind | Overlay, real: str) -> BoxPath:

@@ -89,3 +89,10 @@ def refuse_writable(host: Host, real: HostPath, secrets: Secrets, where: str = "
             hint=hint,
             where=where,
         )
+    for place, name in secrets.own.items():
+        if covers(real, place):
+            raise ConfigError(
+                f"`{real}` cannot be writable in a box: `{place}` is inner's own, and lies there",
+                hint=f"`export {name}=...`, a folder that no box may write to",
+                where=where,
+            )

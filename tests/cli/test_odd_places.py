@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -235,3 +236,60 @@ def test_what_is_wrong_with_the_project_is_not_told_of_a_box_that_cannot_be(tmp_
     done = nested(tmp_path, "true")
     assert done.returncode == 125
     assert done.stderr.startswith("error: this is inside of a box already, and no other can be made in it\n")
+
+
+def test_no_box_may_write_where_inner_keeps_its_own(tmp_path):
+    """Nor above it: another folder could be put in its place, and code for the next start comes from the cache."""
+    above = tmp_path / "above"
+    (tmp_path / "project").mkdir()
+    (above / "project").mkdir(parents=True)
+    plant = ("sh", "-c", 'mv "$0/.cache" "$0/old" 2>/dev/null; mkdir -p "$0/.cache/inner" && echo x > "$0/.cache/inner/planted"')
+    for name in ("CACHE", "STATE", "CONFIG"):
+        env = {**os.environ, "HOME": str(tmp_path / "home"), f"XDG_{name}_HOME": str(above / ".cache")}
+        for words, place in (((), above), (("-m", f"{above}:{above}:rw"), tmp_path / "project")):
+            done = inner("run", *words, "--", *plant, str(above), cwd=place, env=env)
+            assert done.returncode == 125
+            assert f"cannot be writable in a box: `{above}/.cache/inner` is inner's own" in done.stderr
+            assert f"hint: `export XDG_{name}_HOME=...`" in done.stderr
+        assert inner("run", "--", "true", cwd=above / "project", env=env).returncode == 0
+        assert not (above / ".cache/inner/planted").exists()
+    env = {**os.environ, "HOME": str(tmp_path / "home")}
+    assert inner("run", "-m", f"{above}:{above}:rw", "--", *plant, str(above), cwd=tmp_path / "project", env=env).returncode == 0
+    assert (above / ".cache/inner/planted").exists()  # nothing of inner's is there now
+
+
+def test_what_inner_keeps_outside_of_home_is_seen_in_no_box(tmp_path):
+    above, linked = tmp_path / "above", tmp_path / "home/.local/state"
+    for folder in (tmp_path / "project", above, linked):
+        folder.mkdir(parents=True)
+    env = {**os.environ, "HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(above / "cache")}
+    env.pop("XDG_STATE_HOME", None)
+    (above / "state").mkdir(mode=0o700)
+    (linked / "inner").symlink_to(above / "state")
+    agent = above / "agent"
+    agent.mkdir()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(agent / "s"))
+        env["SSH_AUTH_SOCK"] = str(agent / "s")
+        for _ in range(2):
+            done = inner("run", "-m", f"{above}:/opt/x", "--", "find", "/opt/x", "-type", "s,f,d", cwd=tmp_path / "project", env=env)
+            assert done.returncode == 0, done.stderr
+        seen = {line.removeprefix("/opt/x") for line in done.stdout.split()}
+    assert {line for line in seen if "/cache/inner/" in line or "/state/" in line} == set()
+    assert {"", "/cache/inner", "/state"} <= seen
+    done = inner("run", "-m", f"{above}/state:/opt/x", "--", "ls", "/opt/x", cwd=tmp_path / "project", env=env)
+    assert "is hidden from every box" in done.stderr
+
+
+def test_settings_that_are_worked_on_as_a_project_are_not_the_box_s_to_change(tmp_path):
+    dots = tmp_path / "dots"
+    (dots / "deep/inner").mkdir(parents=True)
+    (tmp_path / "home/.config").mkdir(parents=True)
+    (tmp_path / "home/.config/inner").symlink_to(dots / "deep/inner")
+    env = {**os.environ, "HOME": str(tmp_path / "home")}
+    env.pop("XDG_CONFIG_HOME", None)
+    script = "touch other; echo x > deep/inner/config.toml; mv deep gone; mkdir -p deep/inner; echo x > deep/inner/config.toml; true"
+    done = inner("run", "--", "sh", "-c", script, cwd=dots, env=env)
+    assert done.returncode == 0, done.stderr
+    assert (dots / "other").exists()
+    assert not (dots / "deep/inner/config.toml").exists()
