@@ -60,8 +60,9 @@ def run(request: Request) -> int:
     profile = _profile(request, host, resolved_anew)
     enough = any if request.interactive else all  # `git log | inner run -i -- less`: keys come from where the text is shown
     terminal = request.detach or enough(map(os.isatty, (0, 1)))
-    folder = rundir.name(state_dir(host.env, host.home))
-    rundir.prepare(state_dir(host.env, host.home), cache_dir(host.env, host.home))
+    state = state_dir(host.env, host.home)
+    folder = rundir.name(state)
+    rundir.prepare(state, f"{state}/runs", cache_dir(host.env, host.home))
     plan, prepared, still = planned(
         profile,
         request,
