@@ -72,7 +72,21 @@ OTHER_KEYS = ("nested-user-ns", "env-secrets", "shims-active", "network-policy")
 
 
 # Where no user's files are, for the sake of speed: a mount of the system is not searched for hidden places that home leads to.
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/nix/store", "/gnu/store", "/sys", "/proc", "/dev")
+SYSTEM = (
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/etc",
+    "/nix/store",
+    "/gnu/store",
+    "/sys",
+    "/proc",
+    "/dev",
+)
 
 
 class Secrets:

@@ -272,7 +272,9 @@ def test_what_inner_keeps_outside_of_home_is_seen_in_no_box(tmp_path):
         listener.bind(str(agent / "s"))
         env["SSH_AUTH_SOCK"] = str(agent / "s")
         for _ in range(2):
-            done = inner("run", "-m", f"{above}:/opt/x", "--", "find", "/opt/x", "-type", "s,f,d", cwd=tmp_path / "project", env=env)
+            done = inner(
+                "run", "-m", f"{above}:/opt/x", "--", "find", "/opt/x", "-type", "s,f,d", cwd=tmp_path / "project", env=env
+            )
             assert done.returncode == 0, done.stderr
         seen = {line.removeprefix("/opt/x") for line in done.stdout.split()}
     assert {line for line in seen if "/cache/inner/" in line or "/state/" in line} == set()
@@ -288,7 +290,9 @@ def test_settings_that_are_worked_on_as_a_project_are_not_the_box_s_to_change(tm
     (tmp_path / "home/.config/inner").symlink_to(dots / "deep/inner")
     env = {**os.environ, "HOME": str(tmp_path / "home")}
     env.pop("XDG_CONFIG_HOME", None)
-    script = "touch other; echo x > deep/inner/config.toml; mv deep gone; mkdir -p deep/inner; echo x > deep/inner/config.toml; true"
+    script = (
+        "touch other; echo x > deep/inner/config.toml; mv deep gone; mkdir -p deep/inner; echo x > deep/inner/config.toml; true"
+    )
     done = inner("run", "--", "sh", "-c", script, cwd=dots, env=env)
     assert done.returncode == 0, done.stderr
     assert (dots / "other").exists()
