@@ -16,6 +16,7 @@ import typer
 from inner import __version__
 from inner.errors import UsageError
 from inner.guard import guard
+from inner.paths import quoted
 from inner.ui import safe
 
 
@@ -120,6 +121,7 @@ def command_names() -> frozenset[str]:
 
 
 _NAMED = re.compile(r"(?:(?<= )|^)'([^'`]*)'(?=[ :,]|$)")  # what click puts in quotes can be typed
+_SUPERFLUOUS = re.compile(r"Got unexpected extra argument(?:s|\(s\))? \((.*)\)", re.DOTALL)
 _NUMBERS = ((r"a valid int(eger)?( range)?$", "a whole number"), (r"a valid float( range)?$", "a number"))
 
 
@@ -147,6 +149,8 @@ def _typer(argv: list[str]) -> int:
             if better is not None:
                 raise better from None
         text, close = _NAMED.sub(r"`\1`", message().rstrip(".")), ""
+        if superfluous := _SUPERFLUOUS.fullmatch(text):
+            text = f"`{path}` takes no `{safe(superfluous[1])}`"
         for pattern, plain in _NUMBERS:
             text = re.sub(pattern, plain, text)
         if type(problem).__name__ == "NoSuchOption":
@@ -155,5 +159,7 @@ def _typer(argv: list[str]) -> int:
             name = str(getattr(problem, "option_name", ""))
             text = f"there is no option `{safe(name)}`"
             close = did_you_mean(name, getattr(problem, "possibilities", None) or ())
+            if path == "inner run" and not close and "--" not in argv and not argv[1].startswith("-"):
+                close = f"what is for the command follows `--`: `inner run -- {' '.join(map(quoted, argv[1:]))}`;"
         raise UsageError(text[:1].lower() + text[1:], hint=f"{close} `{path} --help` shows what it takes".lstrip()) from None
     return result if isinstance(result, int) else 0

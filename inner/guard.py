@@ -34,6 +34,8 @@ def guard(work: Callable[[], int | None], *, before_start: int = 0) -> int:
         ui.error(problem)
         return max(problem.status, before_start)
     except KeyboardInterrupt:
+        if os.isatty(2):
+            os.write(2, b"\n")  # the shell's prompt is not to go on behind a question of ours, or behind `^C`
         return 130
     except RecursionError:
         from inner import ui

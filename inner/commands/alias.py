@@ -29,10 +29,8 @@ def expanded(argv: list[str], *, known: Collection[str]) -> list[str]:
     where = str(settings.origin(f"aliases.{argv[0]}"))
     try:
         words = shlex.split(text)
-    except ValueError as problem:
-        raise ConfigError(
-            f"alias `{argv[0]}` cannot be split into words: {problem}", where=where, hint="close the quotes"
-        ) from None
+    except ValueError:
+        raise ConfigError(f"alias `{argv[0]}` has a quote that is not closed", where=where) from None
     if not words or words[0] not in known:
         raise ConfigError(
             f"alias `{argv[0]}` does not begin with a command of inner", where=where, hint='for instance `"run -p shell --"`'

@@ -57,7 +57,7 @@ def _with_agents(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
 def kind(word: str, path: Iterable[str]) -> str:
     """What stands for a value or an operand called `word`: "profiles", "runs", "living", "files", "" for what nobody can guess."""
     path = tuple(path)
-    if word in ("NAME", "[NAME|PATH]", "NAME|PATH", "SRC", "A", "B") and path[1:] != ("profile", "new"):
+    if word in ("NAME", "[NAME|PATH]", "NAME|PATH", "SRC", "A", "B") and (path[1:] != ("profile", "new") or word == "NAME|PATH"):
         return "profiles"
     if "ID" in word.strip("[]").split("]")[0].split() or word == "[RUN]":
         return "living" if path[-1] in LIVING else "runs"

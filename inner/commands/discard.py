@@ -16,6 +16,8 @@ from inner.progress import Busy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from inner.review.record import Review
+
 
 def add(app: typer.Typer) -> None:
     """Add `discard` to the application."""
@@ -52,7 +54,7 @@ def main(words: Sequence[str], *, all_: bool, yes: bool) -> int:
     if not yes and not (words and not all_):
         what = f"{len(reviews)} reviews" if len(reviews) > 1 else f"review {reviews[0].id} of `{ui.safe(reviews[0].project)}`"
         if not os.isatty(0):
-            raise UsageError(f"there is nobody to ask whether to discard {what}", hint="name the review, or add `--yes`")
+            raise UsageError(f"there is nobody to ask whether to discard {what}", hint=_named(reviews))
         sys.stderr.write(f"discard {what}? [y/N] ")
         sys.stderr.flush()
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
@@ -77,3 +79,8 @@ def main(words: Sequence[str], *, all_: bool, yes: bool) -> int:
         else:
             ui.note(f"discarded review {review.id}")
     return status
+
+
+def _named(reviews: Sequence[Review]) -> str:
+    """The command lines that need no question."""
+    return "`inner discard --all --yes`" if len(reviews) > 1 else f"`inner discard {reviews[0].id}`"

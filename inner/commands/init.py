@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from inner.errors import UsageError
+from inner.errors import HostError, UsageError
 from inner.frozen import TYPE_CHECKING
 from inner.guard import guard
 
@@ -148,6 +148,10 @@ def _ask(question: str, proposed: str, taken: Callable[[str], T]) -> T:
     while True:
         ui.prompt(f"{question} [{proposed}] ")
         try:
-            return taken(sys.stdin.readline().strip() or proposed)
+            line = sys.stdin.readline()
+        except OSError:
+            raise HostError("the terminal is gone") from None
+        try:
+            return taken(line.strip() or proposed)
         except UsageError as problem:
             ui.error(problem)

@@ -142,7 +142,7 @@ def decide(document: Document, shelf: Shelf, *, yes: bool) -> bool:
     """Show, ask, keep the answer. CheckFailed with the remedy when there is nobody to ask."""
     from inner import ui
     from inner.commands.consent import ask, show_changes, show_text, terminal
-    from inner.commands.dry_run import short
+    from inner.commands.dry_run import short, typed
     from inner.config.trust import Trust
 
     name = short(document.file, shelf.host)
@@ -153,7 +153,7 @@ def decide(document: Document, shelf: Shelf, *, yes: bool) -> bool:
             raise CheckFailed(
                 "whether to trust a file can only be asked at a terminal",
                 where=document.file,
-                hint="read it, then `inner trust --yes PATH`",
+                hint=f"read it, then `inner trust --yes {typed(document.file, shelf.host)}`",
             )
         if not ask(f"Trust {ui.safe(name)}?"):
             ui.note("not trusted; it can still narrow what a box gets")

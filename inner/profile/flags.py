@@ -56,7 +56,7 @@ def layer(request: Request) -> Layer:
         patch["entrypoint.interactive"] = Set(request.interactive)
     if request.timeout is not None:
         if not 0 <= request.timeout < 1 << 31:  # false for nan too
-            raise UsageError(f"`{request.timeout}` is not a time", hint="seconds, 0 for no limit")
+            raise UsageError(f"`{request.timeout:g}` is not a time", hint="seconds, 0 for no limit")
         patch["output.timeout_seconds"] = Set(request.timeout)
     _limits(request, patch)
     for key in request.allow:

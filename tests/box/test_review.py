@@ -47,6 +47,8 @@ def test_discard_leaves_nothing(world):
     before = tree(world.project)
     world.sh(EDIT + "; mkdir shut; echo x >shut/x; chmod 0 shut")
     (review,) = world.reviews()
+    done = world.inner("discard")
+    assert (done.returncode, done.stderr.partition("hint: ")[2]) == (2, f"`inner discard {review.name}`\n")
     done = world.inner("discard", review.name)
     assert done.returncode == 0, done.stderr
     assert tree(world.project) == before

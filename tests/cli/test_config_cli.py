@@ -198,7 +198,7 @@ def test_aliases_are_one_level_deep(machine: Machine) -> None:
 
 def test_an_alias_with_an_open_quote_says_so(machine: Machine) -> None:
     put(machine, '[aliases]\na = "run -- \'x"\n')
-    told = "error: alias `a` cannot be split into words: No closing quotation\n  --> HOME/.config/inner/config.toml:2\nhint: close the quotes\n"
+    told = "error: alias `a` has a quote that is not closed\n  --> HOME/.config/inner/config.toml:2\n"
     assert machine.inner("a") == Done(3, "", told)
 
 

@@ -45,6 +45,8 @@ def test_every_command_is_in_a_group_of_the_help():
     [
         (("runn",), "`runn` is no command of `inner`", "did you mean `run`? `inner --help` shows all"),
         (("profile", "shw"), "`shw` is no command of `inner profile`", "did you mean `show`? `inner profile --help` shows all"),
+        (("ps", "-\x1b", "x"), "there is no option `-\\x1b`", "`inner ps --help` shows what it takes"),
+        (("ps", "x", "\x1b[31m"), "`inner ps` takes no `x \\x1b[31m`", "`inner ps --help` shows what it takes"),
         (("\x1b[31m",), "`\\x1b[31m` is no command of `inner`", "`inner --help` shows all"),
         (("verify", "--profle", "x"), "there is no option `--profle`", "did you mean `--profile`? `inner verify --help` shows what it takes"),
     ],

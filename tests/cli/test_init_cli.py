@@ -189,6 +189,26 @@ def test_reset_follows_no_link(place, tmp_path):
     assert (precious / "file").exists()
 
 
+def test_an_interrupt_ends_the_line_of_the_question(place):
+    """The shell's prompt would go on behind it."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(INNER[0], [*INNER, "init", "mine"], place.env)
+    seen = b""
+    while not seen.endswith(b"[none] "):
+        seen += os.read(terminal, 4096)
+    os.write(terminal, b"\x03")
+    while select.select([terminal], [], [], 30)[0]:
+        try:
+            seen += os.read(terminal, 4096)
+        except OSError:
+            break
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 130
+    os.close(terminal)
+    assert seen.endswith(b"[none] ^C\r\n")
+    assert not list(place.profiles.glob("*"))
+
+
 # --- completion --------------------------------------------------------------------------------------------------------
 
 
@@ -241,7 +261,7 @@ def test_a_real_shell_completes_commands_options_profiles_and_runs(place, shell)
         assert not {"run", "doctor"} & completed(place, shell, line), line
     assert {"show", "explain", "validate"} <= completed(place, shell, "inner profile ")
     assert {"--profile", "--publish"} <= completed(place, shell, "inner run --p")
-    for line in ("inner run -p ", "inner verify --profile ", "inner profile show "):
+    for line in ("inner run -p ", "inner verify --profile ", "inner profile show ", "inner profile new x --extends "):
         found = completed(place, shell, line)
         assert {"mine", "shell", "claude-interactive"} <= found, line
         assert not any("stolen" in name for name in found)

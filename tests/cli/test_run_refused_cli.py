@@ -141,9 +141,11 @@ def test_an_unreadable_profile(here):
     [
         (("--bogus",), "there is no option `--bogus`", USAGE),
         (("--alow-host", "a.test"), "there is no option `--alow-host`", f"did you mean `--allow-host`? {USAGE}"),
+        (("ls", "-la", "a b"), "there is no option `-l`", f"what is for the command follows `--`: `inner run -- ls -la 'a b'`; {USAGE}"),
+        (("ls", "-la", "--", "x"), "there is no option `-l`", USAGE),
         (("-p",), "option `-p` requires an argument", USAGE),
         (("--timeout", "x", "--", "true"), "invalid value for `--timeout`: `x` is not a number", USAGE),
-        (("--timeout", "-1", "--", "true"), "`-1.0` is not a time", "seconds, 0 for no limit"),
+        (("--timeout", "-1", "--", "true"), "`-1` is not a time", "seconds, 0 for no limit"),
         (("--timeout", "nan", "--", "true"), "`nan` is not a time", "seconds, 0 for no limit"),
         (("--no-network", "--allow-host", "a.test", "--", "true"), "no network and a host that can be reached contradict each other", "leave one of them out"),
         (("--block", "a b", "--", "true"), "`a b` is not the name of a command", "a name without a path, such as `apt-get`"),

@@ -77,7 +77,7 @@ def test_without_a_terminal_it_shows_everything_and_refuses_with_the_remedy(mach
     done = machine.inner("trust", stdin="y\n")
     assert done.out == ""
     assert done.err == shown() + (
-        "error: whether to trust a file can only be asked at a terminal\n  --> PROJECT/.inner.toml\nhint: read it, then `inner trust --yes PATH`\n"
+        "error: whether to trust a file can only be asked at a terminal\n  --> PROJECT/.inner.toml\nhint: read it, then `inner trust --yes PROJECT/.inner.toml`\n"
     )
     assert done.status == 1
     assert machine.inner("trust", "--list").out == ""
