@@ -78,6 +78,22 @@ class Screen:
 
         self.wait(it_has)
 
+    def front(self, *command):
+        """Until a process of exactly this command line has its terminal, and runs."""
+
+        def it_has(_text):
+            for pid in filter(str.isdigit, os.listdir("/proc")):
+                try:
+                    with open(f"/proc/{pid}/cmdline", "rb") as words, open(f"/proc/{pid}/stat") as file:
+                        state, _, group, _, _, front = file.read().rpartition(") ")[2].split()[:6]
+                        if words.read() == "".join(f"{word}\0" for word in command).encode() and group == front and state in "RS":
+                            return True
+                except OSError:
+                    continue
+            return False
+
+        self.wait(it_has)
+
     def box(self, *command, prompt="box$ "):
         """Start a box in the pane."""
         words = [*INNER, "run", "-e", "PS1=box$ ", "-e", "EDITOR=vim", "--", *(command or ("bash", "--norc", "--noprofile"))]

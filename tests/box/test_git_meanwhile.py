@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-import time
 
 import pytest
-from program import INNER
+from program import INNER, killed
 from projects import OPEN, sound, wait_for
 
 pytestmark = pytest.mark.box
@@ -67,10 +64,8 @@ def test_what_a_killed_run_committed_is_recovered_by_the_next(machine):
     wait_for(project / "ready", box)
     assert (project / ".mcp.json").exists()
     assert (project / ".zed").is_dir()
-    os.kill(box.pid, signal.SIGKILL)
-    box.wait()
+    killed(box)
     (project / "ready").unlink()
-    time.sleep(0.5)
     elsewhere = machine.project("elsewhere", git=False)
     machine.box("true", elsewhere)
     assert machine.git("log", "-1", "--format=%s", cwd=project) == "killed"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import time
 
 import pytest
-from program import INNER
+from program import INNER, killed
 from projects import OPEN
 
 pytestmark = pytest.mark.box
@@ -165,9 +164,7 @@ def test_one_of_a_killed_run_comes_with_the_next(machine):
     box = subprocess.Popen([*INNER, "run", "--no-interactive", "--entrypoint", "/bin/bash", "--", "-c", script],
                            cwd=project, env=machine.env, stdin=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
     wait_for(project / "r", box)
-    os.kill(box.pid, signal.SIGKILL)
-    box.wait()
-    time.sleep(0.5)
+    killed(box)
     elsewhere = machine.project("elsewhere", git=False)
     machine.box("true", elsewhere)
     assert f"{project}/wt" in trees(machine, project)

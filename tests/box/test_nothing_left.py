@@ -9,6 +9,7 @@ import time
 import launched
 import pytest
 from launched import STUBBORN, WORDS, run
+from program import killed
 
 pytestmark = pytest.mark.box
 
@@ -83,12 +84,11 @@ def test_what_is_another_process_at_every_moment_is_ended():
 def test_nothing_outlives_a_killed_supervisor(tmp_path):
     words = (*WORDS, "--bind", str(tmp_path), str(tmp_path))
     process = subprocess.Popen(
-        launched.argv("sh", "-c", f"echo ready; sleep 1.5; touch {tmp_path}/late", words=words), stdout=subprocess.PIPE
+        launched.argv("sh", "-c", f"echo ready; sleep 60; touch {tmp_path}/late", words=words), stdout=subprocess.PIPE
     )
     assert process.stdout.readline() == b"ready\n"
-    process.kill()
-    process.wait(10)
-    time.sleep(2)
+    killed(process)
+    assert alive(f"{tmp_path}/late") == []
     assert not (tmp_path / "late").exists()
 
 

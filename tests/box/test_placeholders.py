@@ -1,13 +1,12 @@
 """Placeholders: there while a box of the project runs, gone when the last one has ended, never in the user's way."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
 
 import pytest
-from program import INNER
+from program import INNER, killed
 
 from inner.launch import placeholders
 from inner.plan.model import Placeholder
@@ -89,11 +88,9 @@ def test_the_next_run_anywhere_removes_what_a_killed_one_left(machine):
     before = sorted(os.listdir(project))
     box = start(machine, project, WAIT.format("r", "g"))
     wait_for(project / "r", box)
-    os.kill(box.pid, signal.SIGKILL)
-    box.wait()
+    killed(box)
     box.stderr.close()
     assert (project / ".zed").is_dir()
-    time.sleep(0.5)
     other = machine.home / "other"
     other.mkdir()
     assert "mcp.json" not in machine.box("true", other).stderr  # what was left is inner's own, and no change of the box's

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import time
 
 import pytest
-from program import INNER
+from program import INNER, killed
 from reviewed import World
 
 pytestmark = pytest.mark.box
@@ -23,10 +22,8 @@ def test_a_killed_run_can_still_be_looked_at_and_applied(world):
         assert "still running" in world.inner("diff", "--stat").stderr
         assert world.inner("apply", "--yes").returncode == 2
         assert world.inner("discard", review.name).returncode == 2
-        box.send_signal(signal.SIGKILL)
-    for _ in range(100):  # bubblewrap dies with its parent
-        if "still running" not in world.inner("diff", "--stat").stderr:
-            break
+        killed(box)
+    assert "still running" not in world.inner("diff", "--stat").stderr
     assert world.inner("diff", "--stat").stdout.startswith("M a")
     done = world.inner("apply", "--yes")
     assert done.returncode == 0, done.stderr
@@ -38,9 +35,8 @@ def test_the_next_run_clears_up_what_a_killed_one_has_not_used(world):
     with subprocess.Popen([*INNER, "run", "--review", "--no-network", "--", "sh", "-c", "echo ready; sleep 60"],
                           cwd=world.project, env=world.env, stdout=subprocess.PIPE, text=True) as box:  # fmt: skip
         assert box.stdout.readline() == "ready\n"
-        box.send_signal(signal.SIGKILL)
+        killed(box)
     assert len(world.reviews()) == 1
-    time.sleep(0.3)
     world.sh("true")
     assert world.reviews() == []
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import time
 
 import pytest
-from program import INNER
+from program import INNER, killed
 from reviewed import BACKENDS, World
 
 pytestmark = pytest.mark.box
@@ -254,8 +253,7 @@ def test_commits_of_a_killed_run_can_be_applied(world):
     with subprocess.Popen([*INNER, "run", "--review", "--no-network", "--", "sh", "-c", script],
                           cwd=world.project, env=world.env, stdout=subprocess.PIPE, text=True) as box:  # fmt: skip
         assert box.stdout.readline() == "ready\n"
-        box.send_signal(signal.SIGKILL)
-    time.sleep(0.3)
+        killed(box)
     done = world.inner("apply", "--yes")
     assert done.returncode == 0, done.stderr
     assert world.git("log", "--format=%s").split("\n") == ["second", "first"]

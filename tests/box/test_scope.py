@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 
 import pytest
@@ -22,7 +23,7 @@ def bus(tmp_path):
     """A bus of our own, at this path."""
     path = str(tmp_path / "bus")
     daemon = subprocess.Popen(["dbus-daemon", "--session", "--nofork", f"--address=unix:path={path}"], stderr=subprocess.DEVNULL)
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not os.path.exists(path):
         assert time.monotonic() < until
         time.sleep(0.02)
@@ -47,19 +48,31 @@ def test_what_is_asked_for(bus):
         stdout=subprocess.PIPE,
         text=True,
     )
-    time.sleep(1)
+    seen: list[str] = []
+
+    def until(text):
+        """Reads on to a line with this text in it."""
+        patience = threading.Timer(60, monitor.kill)
+        patience.start()
+        while text not in (line := monitor.stdout.readline()):
+            assert line, seen
+            seen.append(line)
+        seen.append(line)
+        patience.cancel()
+
+    until("member=NameLost")  # its own: from here on it gets what is for others
     one = scope.Scope(bus, "inner-test", LIMITS)
     try:
         with pytest.raises(RunError):
             one.add(4242)
         with pytest.raises(RunError):
             scope.attach(bus, "inner-test.scope", 4243)
-        time.sleep(0.5)
+        until("uint32 4243")
     finally:
         keeper = one.keeper
         one.close()
         monitor.terminate()
-    text = " ".join(monitor.communicate()[0].split())
+    text = " ".join(("".join(seen) + monitor.communicate()[0]).split())
     assert "interface=org.freedesktop.systemd1.Manager; member=StartTransientUnit" in text
     assert 'string "inner-test.scope" string "fail" array [' in text
     for name, value in (
@@ -78,7 +91,7 @@ def test_the_keeper_ends_with_the_scope(bus):
     one = scope.Scope(bus, "inner-test", LIMITS)
     keeper = one.keeper
     assert os.path.exists(f"/proc/{keeper}")
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while os.listdir(f"/proc/{keeper}/fd"):
         assert time.monotonic() < until
         time.sleep(0.02)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
+import sys
+import termios
 import time
 
 import launched
@@ -125,7 +128,11 @@ def test_closed_streams(closed, tmp_path):
 
 def test_a_slow_reader_costs_no_memory():
     process = subprocess.Popen(launched.argv("head", "-c", "300M", "/dev/zero"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    time.sleep(1)
+    end, size = time.monotonic() + 60, fcntl.fcntl(process.stdout, fcntl.F_GETPIPE_SZ)
+    while int.from_bytes(fcntl.ioctl(process.stdout, termios.FIONREAD, bytes(4)), sys.byteorder) < size:
+        assert time.monotonic() < end, "nothing waits for the reader"
+        time.sleep(0.01)
+    time.sleep(0.3)  # in which more would come than there is room for
     with open(f"/proc/{process.pid}/status") as status:
         peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
     assert peak < 40_000  # kB, of which the interpreter with `json` has most

@@ -29,9 +29,9 @@ def test_a_shell_with_its_job_control_and_back(screen):
     assert "no job control" not in screen.text()
     screen.line("clear; tty; [[ $- == *m* ]] && echo monitor-$((1 + 1))")
     assert "/dev/" in screen.wait("monitor-2")
-    screen.line("clear; sleep 100 & jobs; fg")
-    screen.wait(lambda text: "Running" in text and text.rstrip().endswith("\nsleep 100"))
-    time.sleep(0.3)
+    screen.line("clear; sleep 100.5 & jobs; fg")
+    screen.wait(lambda text: "Running" in text and text.rstrip().endswith("\nsleep 100.5"))
+    screen.front("sleep", "100.5")
     screen.key("C-z")
     screen.wait("Stopped")
     screen.line("bg; kill %1; wait; echo all-$((1 + 1))")
@@ -68,9 +68,9 @@ def test_a_command_of_ones_own_ends_without_a_word_and_an_agents_box_names_its_r
 
 def test_an_interrupt_ends_the_command_and_not_the_box(screen):
     screen.box()
-    screen.line("clear; (echo begun-$((1 + 1)); exec sleep 100); echo status-$?")
+    screen.line("clear; (echo begun-$((1 + 1)); exec sleep 101.5); echo status-$?")
     screen.wait("begun-2")
-    time.sleep(0.3)
+    screen.front("sleep", "101.5")
     screen.key("C-c")
     screen.last("box$ ")
     screen.line("echo still-$((40 + 2))")
@@ -90,9 +90,9 @@ def test_an_interrupt_ends_the_command_and_not_the_box(screen):
 
 
 def test_the_whole_run_stops_and_continues_as_a_job_of_the_host(screen):
-    screen.box("sh", "-c", "echo begun; sleep 1000", prompt="")
+    screen.box("sh", "-c", "echo begun; sleep 1000.5", prompt="")
     screen.wait("begun")
-    time.sleep(0.3)
+    screen.front("sleep", "1000.5")
     screen.key("C-z")
     screen.wait("Stopped")
     screen.line("clear; jobs; echo here-$((1 + 1))")

@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import tarfile
-import time
 import zipfile
 from base64 import b64encode
 
@@ -173,8 +172,8 @@ def sshd(world, kit):
     words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
     listen = ["-o", "ListenAddress=45.45.45.45:2222", "-o", "ListenAddress=45.45.45.66:2222"]
     process = world.program("/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null", *listen, *words)
-    time.sleep(0.5)
-    assert process.poll() is None, process.communicate()
+    for _ in range(2):
+        assert "Server listening on 45.45.45." in process.stderr.readline()
     yield
     process.terminate()
     process.communicate()

@@ -39,7 +39,7 @@ def service():
     yield listener.getsockname()[1]
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
-    thread.join(5)
+    thread.join(60)
 
 
 def box(code: str, allow: list[str]) -> dict:

@@ -56,7 +56,7 @@ def test_silent_clients_are_sent_away(world):
         "print(time.monotonic() - a)\n"
     )
     done = world.python(code, ["allowed.test"], timeout=60)
-    assert 14 < float(done["out"].split()[-1]) < 20, done
+    assert 14 < float(done["out"].split()[-1]) < 30, done  # of fifty, if nobody sent them away
     assert "too slow" in str(done["events"])
 
 

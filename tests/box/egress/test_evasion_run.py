@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 pytestmark = pytest.mark.box
@@ -52,10 +50,11 @@ ANSWERS = dict.fromkeys(ATTACKS, b"INNERCANARY") | {
 LISTED = ("allowed.test", "loop.test", "lan.test")
 OTHERS = """\
 import socket, sys, threading
-def answer(family, to):
-    s = socket.socket(family, socket.SOCK_DGRAM); s.bind((to, 53))
+def answer(s):
     while True: s.sendto(b'INNERCANARY', s.recvfrom(99)[1])
-for to in ('45.45.45.66', '45.45.45.45', '127.0.0.1'): threading.Thread(target=answer, args=(socket.AF_INET, to), daemon=True).start()
+for to in ('45.45.45.66', '45.45.45.45', '127.0.0.1'):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((to, 53))
+    threading.Thread(target=answer, args=(s,), daemon=True).start()
 s = socket.socket(socket.AF_UNIX); s.bind('\\0inner-test-evasion'); s.listen(); print('ready', flush=True)
 while True:
     c, _ = s.accept(); c.sendall(b'INNERCANARY'); c.close()
@@ -67,7 +66,6 @@ def others(world):
     """More of the world: who answers over UDP, and on a socket without a file."""
     process = world.program("/usr/bin/python3", "-c", OTHERS)
     assert process.stdout.readline() == "ready\n", process.communicate()
-    time.sleep(0.2)
     yield
     process.kill()
     process.communicate()
