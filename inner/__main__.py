@@ -28,6 +28,13 @@ def _application() -> None:
 
 def main() -> None:
     """Run the command line in `sys.argv` and exit with its status."""
+    try:
+        _main()
+    except KeyboardInterrupt:  # while modules were imported: later `guard` has an answer
+        os._exit(130)
+
+
+def _main() -> None:
     standard()
     from inner import bundle
 

@@ -302,3 +302,26 @@ def test_settings_that_are_worked_on_as_a_project_are_not_the_box_s_to_change(tm
     assert done.returncode == 0, done.stderr
     assert (dots / "other").exists()
     assert not (dots / "deep/inner/config.toml").exists()
+
+
+PRESSED = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+class Pressed:
+    def find_spec(name, path=None, target=None):
+        if name == sys.argv[-1]:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Pressed)
+from inner.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["inner.front", "inner.commands.run", "inner.launch.session"])
+def test_ctrl_c_while_inner_begins_ends_it_without_a_word(tmp_path, module):
+    (tmp_path / "project").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", PRESSED, str(ROOT), "run", "--", "echo", module],
+        capture_output=True, text=True, timeout=60, cwd=tmp_path / "project", env={**os.environ, "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
