@@ -185,7 +185,7 @@ def _blocks(names: Iterable[str], codes: Mapping[str, bytes]) -> Iterator[tuple[
 def _bare(code: CodeType) -> CodeType:
     """The same code, its functions without docstrings: a function keeps its own as the first of its constants (CPython, funcobject.c)."""
     constants = [_bare(item) if isinstance(item, type(code)) else item for item in code.co_consts]
-    if sys.version_info >= (3, 13):
+    if sys.version_info >= (3, 14):
         documented = code.co_flags & 0x4000000  # CO_HAS_DOCSTRING
     else:
         documented = code.co_flags & 1 and not code.co_name.startswith("<")  # CO_OPTIMIZED: a function, no class and no module

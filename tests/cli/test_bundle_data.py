@@ -105,3 +105,24 @@ def test_a_run_that_comes_to_nothing_takes_nothing_from_the_modules_of_a_start(t
     )
     assert done.stdout.endswith(" True\n"), done.stderr
     assert int(done.stdout.split()[0]) > 30
+
+
+WITHOUT_DOCSTRINGS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from inner import bundle
+def told(): "word"; return "first"
+def silent(): return "first"
+for one, doc in ((told, None), (silent, None)):
+    bare = type(one)(bundle._bare(one.__code__), {})
+    assert (bare.__doc__, bare()) == (doc, "first"), (one, bare.__doc__)
+text = compile('class Kind:\\n    "word"\\n    def told(self): "more"', "x", "exec")
+names = {}
+exec(bundle._bare(text), {"__name__": "x"}, names)
+print(names["Kind"].__doc__, names["Kind"].told.__doc__)
+"""
+
+
+def test_functions_lose_what_they_say_of_themselves_and_nothing_else():
+    done = subprocess.run([sys.executable, "-I", "-c", WITHOUT_DOCSTRINGS, str(ROOT)], capture_output=True, text=True, check=False)
+    assert done.stdout == "word None\n", done.stderr
