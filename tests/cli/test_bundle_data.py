@@ -124,5 +124,7 @@ print(names["Kind"].__doc__, names["Kind"].told.__doc__)
 
 
 def test_functions_lose_what_they_say_of_themselves_and_nothing_else():
-    done = subprocess.run([sys.executable, "-I", "-c", WITHOUT_DOCSTRINGS, str(ROOT)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", WITHOUT_DOCSTRINGS, str(ROOT)], capture_output=True, text=True, check=False
+    )
     assert done.stdout == "word None\n", done.stderr
