@@ -20,6 +20,16 @@ def inner(*words: str, **more: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*before, *INNER, *words], **options)  # type: ignore[call-overload]
 
 
+def wait_for(path: Path, *processes: subprocess.Popen[Any]) -> None:
+    """Until that is there, while these run."""
+    end = time.monotonic() + 60
+    while not path.exists():
+        for process in processes:
+            assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, f"no {path}"
+        time.sleep(0.02)
+
+
 def killed(process: subprocess.Popen[Any]) -> None:
     """Kill inner itself, and wait until all that it had started has died with it."""
     from inner.launch import tree

@@ -45,6 +45,13 @@ class World:
         path.write_text(HEAD + text)
         return str(path)
 
+    def log_in(self, *places):
+        """Logins of agents, at these places of the home."""
+        for path in (self.home / place for place in places):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text('{"claudeAiOauth": {"accessToken": "x", "expiresAt": 4000000000000}}')
+            path.chmod(0o600)
+
     def subject(self, text="", name="", workdir=""):
         host = self.host
         subject, folder = subject_of(name or self.profile(text), workdir, load(host, workdir=workdir), host)

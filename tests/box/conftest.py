@@ -1,4 +1,4 @@
-"""The fixture `home`: a project to stand in, and inner's folders beside it. `place`: an empty one for a home where inner has been."""
+"""The fixture `home`: a project to stand in, and inner's folders beside it; `project`: one with a home of its own. `place`: an empty one for a home where inner has been."""
 
 from __future__ import annotations
 
@@ -15,6 +15,16 @@ def home(tmp_path, monkeypatch):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
     monkeypatch.chdir(tmp_path / "project")
     return tmp_path
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project, and a home of its own."""
+    home, project = tmp_path / "home", tmp_path / "project"
+    home.mkdir()
+    project.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    return project
 
 
 @pytest.fixture(scope="session")

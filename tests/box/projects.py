@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 
 from program import inner
 
@@ -103,11 +102,3 @@ def sound(machine, project):
     machine.git("fsck", "--strict", cwd=project)
     assert not list((project / ".git").glob("*.lock"))
     assert not list((machine.home / ".local/state/inner/runs").glob("*/git-*"))
-
-
-def wait_for(path, process):
-    until = time.monotonic() + 60
-    while not path.exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.05)

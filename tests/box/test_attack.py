@@ -209,10 +209,7 @@ CLAUDE = 'agents = ["claude"]\n[sandbox]\nnetwork_mode = "allowlist"\n'
 
 
 def test_the_login_that_an_agent_needs_is_open_and_nobody_elses(world):
-    for place in (".claude/.credentials.json", ".codex/auth.json"):
-        (world.home / place).parent.mkdir(parents=True, exist_ok=True)
-        (world.home / place).write_text('{"claudeAiOauth": {"accessToken": "x", "expiresAt": 4000000000000}}')
-        (world.home / place).chmod(0o600)
+    world.log_in(".claude/.credentials.json", ".codex/auth.json")
     found, _ = states(world, CLAUDE)
     assert (found["agent-login"], found["known-credentials"]) == (OPEN, HELD)
     assert states(world)[0]["agent-login"] == HELD

@@ -25,16 +25,6 @@ LOOK = (
 )
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    """A project, and a home of its own."""
-    home, project = tmp_path / "home", tmp_path / "project"
-    home.mkdir()
-    project.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    return project
-
-
 def kept():
     """The folders that are kept."""
     return [path for path in Path(os.environ["HOME"], ".local/state/inner/etc").iterdir() if path.is_dir()]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from program import INNER, killed
-from projects import OPEN, sound, wait_for
+from program import INNER, killed, wait_for
+from projects import OPEN, sound
 
 pytestmark = pytest.mark.box
 

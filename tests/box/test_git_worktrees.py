@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 
 import pytest
-from program import INNER, killed
+from program import INNER, killed, wait_for
 from projects import OPEN
 
 pytestmark = pytest.mark.box
@@ -148,14 +147,6 @@ def test_what_the_user_adds_outside_while_a_box_runs_stays_in_effect(machine):
     machine.sh("git worktree add -q mine; touch g", project)
     assert box.wait(60) == 0
     assert f"{project}/mine" in trees(machine, project)
-
-
-def wait_for(path, box):
-    until = time.monotonic() + 60
-    while not path.exists():
-        assert box.poll() is None
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 def test_one_of_a_killed_run_comes_with_the_next(machine):

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from program import INNER, inner
+from program import INNER, inner, killed, wait_for
 
 pytestmark = pytest.mark.box
 
@@ -251,22 +251,13 @@ def test_a_login_that_changed_meanwhile_outside_stays(sync: World) -> None:
     assert "has changed since" in said
 
 
-def wait_for(path: Path) -> None:
-    end = time.monotonic() + 20
-    while not path.exists():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def test_after_a_kill_the_next_run_brings_it_home_and_leaves_no_copy(sync: World) -> None:
     sync.agent(f"{ROTATE}; touch ready; sleep 60")
     with subprocess.Popen([*INNER, "run", "-p", "test", "--", "claude"], cwd=sync.project, env=sync.env) as running:
         wait_for(sync.project / "ready")
-        running.send_signal(signal.SIGKILL)
+        killed(running)
     assert sync.host()["claudeAiOauth"]["accessToken"] == "old-access"
-    end = time.monotonic() + 20
-    while sync.host()["claudeAiOauth"]["accessToken"] != "new-access" and time.monotonic() < end:
-        sync.run("--", "true")  # the box of the killed run ends on its own, a moment later
+    sync.run("--", "true")
     assert sync.host()["claudeAiOauth"]["accessToken"] == "new-access"
     assert not found(sync.home / ".local/state/inner", b"-access")
 

@@ -3,10 +3,9 @@
 import os
 import subprocess
 import sys
-import time
 
 import pytest
-from program import INNER, killed
+from program import INNER, killed, wait_for
 
 from inner.launch import placeholders
 from inner.plan.model import Placeholder
@@ -25,14 +24,6 @@ def start(machine, project, script):
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def wait_for(path, *boxes):
-    until = time.monotonic() + 60
-    while not path.exists():
-        assert all(box.poll() is None for box in boxes)
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 def test_they_stay_until_the_last_of_several_boxes_has_ended(machine):

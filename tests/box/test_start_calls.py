@@ -66,15 +66,6 @@ MOST, MOST_OF_CHILD = 1060, 230
 DURABLE = {"fsync", "fdatasync", "sync", "syncfs", "sync_file_range", "msync"}
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    home, project = tmp_path / "home", tmp_path / "project"
-    home.mkdir()
-    project.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    return project
-
-
 def traced(tmp_path, cwd, argv):
     """(process, call, line) of everything that `argv` and what it starts call."""
     out = tmp_path / "calls"

@@ -209,10 +209,7 @@ CLAUDE = 'agents = ["claude"]\n[sandbox]\nnetwork_mode = "allowlist"\n'
 
 
 def test_the_copy_of_a_login_is_told_and_the_one_of_another_agent_is_not_there(world):
-    for place in (".claude/.credentials.json", ".codex/auth.json"):
-        (world.home / place).parent.mkdir(parents=True, exist_ok=True)
-        (world.home / place).write_text('{"claudeAiOauth": {"accessToken": "x", "expiresAt": 4000000000000}}')
-        (world.home / place).chmod(0o600)
+    world.log_in(".claude/.credentials.json", ".codex/auth.json")
     found = world.findings(CLAUDE)
     state, severity, text = told(found, "hidden-always")
     assert (state, severity) == ("told", "INFO") and ".claude/.credentials.json" in text and "codex" not in text
