@@ -90,11 +90,14 @@ def test_what_the_agent_writes_is_gone_with_the_box(world: World) -> None:
     done = world.run("-p", "test", "--", "claude")
     assert "new-access" in done.stdout
     assert (world.host(), (world.home / ".claude.json").read_bytes()) == before
-    assert not found(world.home / ".local/state/inner", b"-access")
+    assert not found(world.home / ".local/state/inner", *ACCESS)
 
 
-def found(folder: Path, what: bytes) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and what in path.read_bytes()]
+ACCESS = (b"old-access", b"new-access")  # a kept /etc has other words with `-access` in them
+
+
+def found(folder: Path, *what: bytes) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and any(one in path.read_bytes() for one in what)]
 
 
 def test_the_login_is_in_nobodys_command_line_and_in_no_dry_run(world: World) -> None:
@@ -196,7 +199,7 @@ def test_renewed_tokens_come_home_when_the_profile_says_so(sync: World) -> None:
     assert (sync.home / CREDENTIALS).stat().st_mode & 0o777 == 0o600
     assert (sync.home / ".claude/settings.json").read_text() == '{"hooks": {"SessionStart": "evil"}}'
     assert sorted(os.listdir(sync.home / ".claude")) == [".credentials.json", "history.jsonl", "settings.json"]
-    assert not found(sync.home / ".local/state/inner", b"-access")
+    assert not found(sync.home / ".local/state/inner", *ACCESS)
 
 
 def test_an_agent_that_replaces_the_file_by_renaming_may(sync: World) -> None:
@@ -259,12 +262,12 @@ def test_after_a_kill_the_next_run_brings_it_home_and_leaves_no_copy(sync: World
     assert sync.host()["claudeAiOauth"]["accessToken"] == "old-access"
     sync.run("--", "true")
     assert sync.host()["claudeAiOauth"]["accessToken"] == "new-access"
-    assert not found(sync.home / ".local/state/inner", b"-access")
+    assert not found(sync.home / ".local/state/inner", *ACCESS)
 
 
 def test_after_a_kill_a_copy_in_memory_is_gone_too(world: World) -> None:
     world.agent("touch ready; sleep 60")
     with subprocess.Popen([*INNER, "run", "-p", "test", "--", "claude"], cwd=world.project, env=world.env) as running:
         wait_for(world.project / "ready")
-        assert not found(world.home / ".local/state/inner", b"-access")
+        assert not found(world.home / ".local/state/inner", *ACCESS)
         running.send_signal(signal.SIGKILL)
