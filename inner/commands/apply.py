@@ -134,7 +134,7 @@ def _apply(review: Review, found: Changed, ways: Sequence[str], commits: Sequenc
         left += work.left
         if work.applied:
             count = "1 change" if len(work.applied) == 1 else f"{len(work.applied)} changes"
-            ui.note(f"applied {count} to `{comparison.layer.src}`")
+            ui.note(f"applied {count} to `{ui.safe(comparison.layer.src)}`")
     for repository in commits:
         _take_over(review, repository)
     for comparison in found.comparisons:

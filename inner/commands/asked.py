@@ -18,9 +18,12 @@ ANSWERS = {"y": ("allow", False), "o": ("allow", True), "n": ("deny", False)}
 
 def watch() -> int:
     """Until Ctrl-C. A question is put once, as long as it is open."""
+    from inner import ui
     from inner.commands.approvals import held
     from inner.commands.runs import living
 
+    if os.isatty(2):
+        ui.note("hosts that a box waits for (`inner run --ask`) are asked about here; Ctrl-C ends it")
     put: set[tuple[str, str, int]] = set()
     while True:
         found = [(run, host, port) for run in living() for host, port, _, _ in held(run)]

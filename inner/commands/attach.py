@@ -84,6 +84,8 @@ def attach(wanted: str) -> int:
         ui.note(detach.HINT)
     status = detach.attach(detach.place(RealHost(os.environ).env, state()), run.id)
     if status == detach.LEFT:
+        if os.isatty(2):  # the box's line goes on
+            ui.err()
         ui.note(f"run {run.id} goes on without you: `inner attach {short(run)}` shows it again")
         return 0
     return status

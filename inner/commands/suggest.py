@@ -74,7 +74,8 @@ def suggest(wanted: str, *, name: str, apply: bool, as_json: bool) -> int:
         if found.values:
             ui.note("a program asks for what it wants, not for what it should have: take out what it need not have")
     if not found.values:
-        ui.note(f"nothing that run `{run.id}` is known to have been denied can be granted by a line of its profile")
+        files = "" if run.first("trace") else "; which files it missed is known with `inner run --trace`"
+        ui.note(f"nothing that run `{run.id}` is known to have been denied can be granted by a line of its profile{files}")
     elif apply:
         write(found, place, request, host)
     elif not as_json:

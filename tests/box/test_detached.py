@@ -109,7 +109,7 @@ def test_the_detach_key_leaves_the_run_to_itself():
     screen = Screen(run)
     screen.until(b"before")
     screen.type(b"\x1cd")
-    screen.until(b"goes on without you")
+    screen.until(f"\ninner: run {run} goes on without you: `inner attach {run[-6:]}` shows it again".encode())
     assert screen.close() == 0
     assert living()[0]["id"] == run
     screen = Screen(run)

@@ -153,6 +153,7 @@ def test_a_run_without_denials_and_one_that_is_not_known(place):
     done = place.inner("profile", "suggest")
     assert (done.returncode, done.stdout) == (0, "")
     assert "nothing that run" in done.stderr
+    assert "known with `inner run --trace`" in done.stderr
     assert place.inner("profile", "suggest", "nosuch").returncode == 2
 
 
