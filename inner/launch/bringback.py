@@ -253,9 +253,9 @@ class Taking:
             rundir.write(f"{folder}/packed-refs", "".join(lines).encode())
             if os.path.lexists(f"{before}/shallow"):
                 rundir.write(f"{folder}/shallow", read(f"{before}/shallow"))
-        target.must(
-            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules", source.gitdir,
-            "+refs/box/*:refs/box/*", more=store,
+        target.must(  # by their names alone: a ref for each would be a file for each
+            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules", "--stdin", source.gitdir,
+            stdin="".join(f"{sha}\n" for sha in wanted).encode(), more=store,
         )  # fmt: skip
 
     # --- the index -----------------------------------------------------------------------------------------------------

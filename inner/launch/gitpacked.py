@@ -56,12 +56,8 @@ def add(git: Git, common: str, run: str, wanted: Mapping[str, str]) -> set[str]:
                 continue
             if stamp(place) == seen:
                 os.rename(lock, place)
-                # Who asked before that whether the name is free holds a lock on it, or has made it by now: theirs counts.
-                return {
-                    os.fsdecode(name)
-                    for name in new
-                    if _free(common, name) and not os.path.lexists(_path(common, name) + b".lock")
-                }
+                # Who asked before that whether a name is free holds a lock on it, or has made it by now: theirs counts.
+                return {os.fsdecode(name) for name in new.keys() - _taken(common, new)}
             os.unlink(lock)
     except OSError:
         pass  # no links on this file system, no room: git says it better
@@ -98,22 +94,27 @@ def _new(common: str, lines: Mapping[bytes, bytes], have: Iterable[bytes]) -> di
         while (name := name.rpartition(b"/")[0]) and name not in folders:
             folders.add(name)
     both = names & folders
-    below = tuple(name + b"/" for name in both)
-    return {n: line for n, line in lines.items() if n not in both and not (both and n.startswith(below)) and _free(common, n)}
+    below, taken = tuple(name + b"/" for name in both), _taken(common, lines)
+    return {n: line for n, line in lines.items() if n not in both and n not in taken and not (both and n.startswith(below))}
 
 
-def _path(common: str, name: bytes) -> bytes:
-    return os.fsencode(common) + b"/" + name
-
-
-def _free(common: str, name: bytes) -> bool:
-    try:
-        os.lstat(_path(common, name))
-    except FileNotFoundError:
-        return True
-    except OSError:
-        pass  # a file where a folder would be
-    return False
+def _taken(common: str, names: Iterable[bytes]) -> set[bytes]:
+    """Those for which there is a file, a folder or a lock."""
+    found: set[bytes] = set()
+    listed: dict[bytes, frozenset[bytes] | None] = {}
+    for name in names:
+        folder, _, last = name.rpartition(b"/")
+        if folder not in listed:
+            try:
+                listed[folder] = frozenset(os.listdir(os.fsencode(common) + b"/" + folder))
+            except FileNotFoundError:
+                listed[folder] = frozenset()
+            except OSError:
+                listed[folder] = None  # a file where a folder would be
+        there = listed[folder]
+        if there is None or last in there or last + b".lock" in there:
+            found.add(name)
+    return found
 
 
 def _write(path: str, content: bytes) -> None:
