@@ -83,7 +83,8 @@ class Taking:
     def all(self) -> Brought | None:
         """The whole of it; quick when nothing was changed."""
         copy = self.copy
-        was, now = copy.refs()
+        added = copy.trees()
+        was, now = copy.refs() if added or not copy.same_refs() else ({}, {})
         head, head_was = copy.head(copy.now), copy.head(copy.before)
         changed = {name: sha for name, sha in now.items() if was.get(name) != sha}
         gone = [name for name in was if name not in now]
@@ -91,7 +92,7 @@ class Taking:
             return self._aside(changed, head)
         deltas, index_note = copy.staged()
         state = gitstate.Unfinished(gitstate.found(copy.before), gitstate.found(copy.now))
-        added, modules = copy.trees(), self._modules()
+        modules = self._modules()
         if _content(f"{copy.now}/config") != self.shadow.config:
             self.notes.append("settings of git that were changed in the box stay there")
         if (

@@ -107,7 +107,7 @@ class Refs:
     def real(self) -> dict[str, str]:
         """The refs of the repository itself."""
         packed, _ = shadow.refs(self.common, self.gitdir)
-        return self.copy.packed(packed)
+        return self.copy.packed(b"".join(packed))
 
     def checked_out(self) -> set[str]:
         """Branches on which other work trees stand: moving one would change what is staged there."""

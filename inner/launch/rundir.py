@@ -105,13 +105,14 @@ def _ours(folder: str) -> None:
         )
 
 
-def write(path: str, content: bytes) -> None:
+def write(path: str, *parts: bytes | memoryview) -> None:
     """A new file."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(fd, view) :]
+        for part in parts:
+            view = memoryview(part)
+            while view:
+                view = view[os.write(fd, view) :]
     finally:
         os.close(fd)
 

@@ -18,6 +18,9 @@ from inner.plan.model import Shadow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import TypeAlias
+
+    Buffer: TypeAlias = bytes | memoryview
 
 RECORD = "record"
 LOG_BYTES = 1 << 18  # of a reflog, from its end
@@ -58,7 +61,7 @@ def _make(shadow: Shadow) -> None:
         write(f"{place}/HEAD", head)
     text, links = refs(common, real)
     for place in (copy, before):
-        write(f"{place}/packed-refs", text)
+        write(f"{place}/packed-refs", *text)
     for name, target in links.items():
         os.makedirs(f"{copy}/{name}".rpartition("/")[0], exist_ok=True)
         write(f"{copy}/{name}", target)
@@ -124,8 +127,8 @@ def stamp(path: str) -> tuple[int, ...]:
     return info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
 
 
-def refs(common: str, gitdir: str) -> tuple[bytes, dict[str, bytes]]:
-    """All refs as the text of a packed-refs file, and the symbolic ones, which that format cannot hold."""
+def refs(common: str, gitdir: str) -> tuple[list[Buffer], dict[str, bytes]]:
+    """All refs as the text of a packed-refs file, in parts, and the symbolic ones, which that format cannot hold."""
     packed = read(f"{common}/packed-refs") if os.path.lexists(f"{common}/packed-refs") else b""
     loose: dict[bytes, bytes] = {}
     links: dict[str, bytes] = {}
@@ -137,22 +140,24 @@ def refs(common: str, gitdir: str) -> tuple[bytes, dict[str, bytes]]:
     return merged(packed, loose), links
 
 
-def merged(packed: bytes, loose: dict[bytes, bytes]) -> bytes:
-    """A packed-refs file with other refs (name: object) in it, which count where both have one."""
+def merged(packed: bytes, loose: dict[bytes, bytes]) -> list[Buffer]:
+    """A packed-refs file with other refs (name: object) in it, which count where both have one; in parts, because a large one takes
+    longer to be put together than to be written."""
     if not loose:
-        return packed
+        return [packed]
     # No head: "fully-peeled" it is not, the loose ones come without what their tags lead to; and GitPython, which Aider reads refs
     # with, takes no head that does not say "peeled" (git/refs/symbolic.py). Git itself needs none.
     head = packed[: packed.find(b"\n") + 1]
     if len(loose) < FEW and b" sorted" in head and head.startswith(b"#") and packed.endswith(b"\n"):
-        parts, last = [], len(head)
+        parts: list[Buffer] = []
+        view, last = memoryview(packed), len(head)
         for ref in sorted(loose):
             begin, end = _between(packed, ref, last)
-            parts += [packed[last:begin], loose[ref] + b" " + ref + b"\n"]
+            parts += [view[last:begin], loose[ref] + b" " + ref + b"\n"]
             last = end
-        return b"".join([*parts, packed[last:]])
+        return [*parts, view[last:]]
     lines = by_name(packed) | {ref: sha + b" " + ref + b"\n" for ref, sha in loose.items()}
-    return b"".join(lines[ref] for ref in sorted(lines))
+    return [b"".join(lines[ref] for ref in sorted(lines))]
 
 
 def _between(packed: bytes, ref: bytes, low: int) -> tuple[int, int]:

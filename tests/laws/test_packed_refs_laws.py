@@ -23,7 +23,7 @@ def packed_refs(draw):
 
 @given(packed_refs(), LOOSE)
 def test_every_ref_is_there_once_and_in_order(packed, loose):
-    found = merged(packed, loose)
+    found = b"".join(merged(packed, loose))
     assert by_name(found) == by_name(packed) | {name: sha + b" " + name + b"\n" for name, sha in loose.items()}
     assert found == packed or found == b"".join(line for _, line in sorted(by_name(found).items()))
 
