@@ -180,6 +180,9 @@ class _Look(Walk):
         self.unread: list[str] = []
         self.trees: list[str] = []
         self.kept = kept(guard)
+        self.lent = {
+            os.fsencode(one.alternates[0]): os.fsencode(f"{one.common}/objects") for one in guard.shadows if one.alternates
+        }
 
     def late(self, top: int, names: Iterable[str], why: str) -> None:
         """Names that steer programs and were not there at the start."""
@@ -340,7 +343,17 @@ class _Look(Walk):
 
     def _repository(self, fd: int, prefix: str) -> None:
         """A git folder that the box could write. It stays in effect when nothing that runs programs was touched."""
+        from inner.launch.gitclone import lend
         from inner.launch.gitleft import ctime, newest_hook, newest_named, runs
+
+        try:
+            info = self.reach(fd, "objects/info")
+            try:
+                lend(info, self.lent)
+            finally:
+                os.close(info)
+        except OSError:
+            pass  # not there, most of the time; or no folder, no file, or not ours
 
         times = {
             name: ctime(fd, name) for name in ("HEAD", "config", "commondir", "config.worktree", "hooks", "modules", "worktrees")
