@@ -76,7 +76,7 @@ def _lines(git: Git, wanted: Mapping[str, str]) -> dict[bytes, bytes]:
     asked = "".join(f"{sha}{of}\n" for of in ("", "^{}") for sha in objects).encode()
     out = git.must("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked).decode("ascii", "replace").splitlines()
     rows = [line.rpartition(" ") for line in out]
-    found = {sha: (row[2], peeled) for sha, row, peeled in zip(objects, rows, rows[len(objects) :], strict=False)}
+    found = {sha: (row[2], peeled) for sha, row, peeled in zip(objects, rows[: len(objects)], rows[len(objects) :], strict=True)}
     lines = {}
     for name, sha in wanted.items():
         kind, (leads, _, of) = found[sha]
