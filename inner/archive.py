@@ -243,6 +243,12 @@ def _cache() -> str:
     given, home = os.environ.get("XDG_CACHE_HOME", ""), os.environ.get("HOME", "")
     base = given if given.startswith("/") else f"{home}/.cache" if home.startswith("/") else ""
     place = f"{os.path.normpath(base)}/inner" if base else ""
+    try:
+        here = os.getcwd().rstrip("/") + "/"
+    except OSError:  # a folder that is gone
+        here = "\0"
+    if place.startswith(here) and not f"{home}/".startswith(here):
+        place = base = home = ""  # what a project brings along is no code of ours (`bundle`)
     for folder in (place, base, home):
         try:
             if folder and os.lstat(folder).st_uid == os.geteuid():

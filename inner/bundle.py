@@ -13,7 +13,7 @@ import sys
 from _frozen_importlib import module_from_spec  # that of importlib.util, which is dear
 
 from inner import __version__, kept
-from inner.paths import cache_dir
+from inner.paths import cache_dir, own_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ def use(env: Mapping[str, str]) -> Any:
     """Import from the bundle from now on. What is returned says whether it has all (`kept`); None when there is none that holds."""
     if ARCHIVE is not None:
         return ARCHIVE
+    if _foreign(env):
+        return None
     fd = kept.opened(_place(env))
     try:
         key, modules, first = marshal.loads(os.pread(fd, INDEX, 0))  # noqa: S302 - see kept.opened
@@ -136,6 +138,8 @@ def make(env: Mapping[str, str]) -> None:
     ago is left for later."""
     if ARCHIVE is not None:
         ARCHIVE.keep(_bare, first)
+        return
+    if _foreign(env):
         return
     import time
 
@@ -197,6 +201,14 @@ def _bare(code: CodeType) -> CodeType:
 def _place(env: Mapping[str, str]) -> str:
     home = env.get("HOME", "")
     return f"{cache_dir(env, home if home.startswith('/') else '/nonexistent')}/modules-{sys.implementation.cache_tag}"
+
+
+def _foreign(env: Mapping[str, str]) -> bool:
+    """Whether that lies in the folder we are in: what a project brings along is no code of ours."""
+    try:
+        return bool(own_below(os.getcwd(), env, env.get("HOME", "")))
+    except OSError:
+        return False  # a folder that is gone
 
 
 def _key() -> tuple[object, ...]:

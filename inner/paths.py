@@ -68,6 +68,22 @@ def cache_dir(env: Mapping[str, str], home: str) -> HostPath:
     return HostPath(_base(env, "XDG_CACHE_HOME", home + "/.cache") + "/inner")
 
 
+def own_below(folder: str, env: Mapping[str, str], home: str) -> HostPath:
+    """Which of inner's own folders lies in `folder`: who works there in a box could have made it. "" when none does, or home is there as
+    well, where no box works."""
+    none = HostPath("")
+    return none if covers(folder, home) else next((place for place in own(env, home) if covers(folder, place)), none)
+
+
+def own(env: Mapping[str, str], home: str) -> dict[HostPath, str]:
+    """The three of them, with the variable that names another place."""
+    return {
+        cache_dir(env, home): "XDG_CACHE_HOME",
+        state_dir(env, home): "XDG_STATE_HOME",
+        config_dir(env, home): "XDG_CONFIG_HOME",
+    }
+
+
 def _base(env: Mapping[str, str], name: str, default: str) -> str:
     value = env.get(name, "")
     return normal(value) if value.startswith("/") else default  # the specification: a relative value is ignored

@@ -9,7 +9,7 @@ from inner.errors import CannotExecute, CommandNotFound, ConfigError, RunError, 
 from inner.frozen import TYPE_CHECKING, replace
 from inner.guard import guard
 from inner.host import RealHost
-from inner.paths import cache_dir, quoted, state_dir
+from inner.paths import cache_dir, normal, own, own_below, quoted, state_dir
 from inner.plan.command import refuse_unexecutable
 from inner.plan.model import Overlay
 
@@ -56,6 +56,7 @@ def run(request: Request) -> int:
     from inner.plan.store import planned
 
     host = RealHost({name: value for name, value in os.environ.items() if name != AGAIN})
+    refuse_own(host, normal(request.workdir if request.workdir.startswith("/") else f"{host.cwd}/{request.workdir}"))
     resolved_anew: list[bool] = []
     profile = _profile(request, host, resolved_anew)
     enough = any if request.interactive else all  # `git log | inner run -i -- less`: keys come from where the text is shown
@@ -97,6 +98,15 @@ def run(request: Request) -> int:
         return _start(plan, profile, features, host, folder, tracer, prepared, still)
     except Stale:
         return run(request)
+
+
+def refuse_own(host: RealHost, project: str) -> None:
+    """Before anything that is kept is believed. `plan.project` asks the same of every folder that a box may write, links followed."""
+    if place := own_below(project, host.env, host.home):
+        raise ConfigError(
+            f"`{project}` cannot be writable in a box: `{place}` is inner's own, and lies there",
+            hint=f"`export {own(host.env, host.home)[place]}=...`, a folder that no box may write to",
+        )
 
 
 def _again() -> None:

@@ -10,7 +10,7 @@ from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING
 from inner.host import kind, realpath
 from inner.origin import INNER
-from inner.paths import BoxPath, HostPath, cache_dir, config_dir, covers, state_dir
+from inner.paths import BoxPath, HostPath, covers, own
 from inner.plan.model import Bind, Mask, Overlay
 
 if TYPE_CHECKING:
@@ -101,8 +101,7 @@ class Secrets:
             HostPath(path.replace("{run}", run) if path.startswith(("/", "{")) else f"{host.home}/{path}"): key
             for key, path in named
         }
-        folders = {"STATE": state_dir, "CACHE": cache_dir, "CONFIG": config_dir}
-        nominal = {place(host.env, host.home): f"XDG_{name}_HOME" for name, place in folders.items()}
+        nominal = own(host.env, host.home)
         hidden = {place: name for place, name in nominal.items() if name != "XDG_CONFIG_HOME"}
         hidden |= {realpath(host, place): name for place, name in hidden.items()}
         self.own = {**nominal, **hidden}

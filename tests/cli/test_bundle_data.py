@@ -128,3 +128,18 @@ def test_functions_lose_what_they_say_of_themselves_and_nothing_else():
         [sys.executable, "-I", "-c", WITHOUT_DOCSTRINGS, str(ROOT)], capture_output=True, text=True, check=False
     )
     assert done.stdout == "word None\n", done.stderr
+
+
+def test_the_one_file_build_takes_no_code_that_a_project_brings_along(tmp_path):
+    look = "import sys; sys.path.insert(0, sys.argv[1]); from inner import archive; print(archive._cache())"
+    env = {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "project/cache")}
+    (tmp_path / "project/cache/inner").mkdir(parents=True)
+    (tmp_path / "home").mkdir()
+
+    def cache(cwd):
+        return subprocess.run([sys.executable, "-I", "-c", look, str(ROOT)], env=env, cwd=cwd, capture_output=True, text=True).stdout.strip()
+
+    assert cache(tmp_path / "home") == f"{tmp_path}/project/cache/inner"
+    assert not cache(tmp_path / "project").startswith(str(tmp_path))
+    env["HOME"] = str(tmp_path / "project/home")  # no box works in a folder that holds home
+    assert cache(tmp_path / "project") == f"{tmp_path}/project/cache/inner"

@@ -325,3 +325,25 @@ def test_ctrl_c_while_inner_begins_ends_it_without_a_word(tmp_path, module):
         capture_output=True, text=True, timeout=60, cwd=tmp_path / "project", env={**os.environ, "HOME": str(tmp_path)},
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_code_that_a_project_brings_along_is_not_run(tmp_path):
+    """A box has put it where inner would keep the code of its own modules, were that folder named."""
+    project, home = tmp_path / "project", tmp_path / "home"
+    project.mkdir()
+    env = {"HOME": str(home), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}
+    for _ in range(3):
+        assert inner("run", "--", "true", cwd=project, env=env).returncode == 0
+    bundle = next((home / ".cache/inner").glob("modules-*"))
+    planted = project / "cache/inner" / bundle.name
+    planted.parent.mkdir(parents=True)
+    shutil.copy(bundle, planted)
+    told = "lambda event, words: event == 'open' and 'modules-' in str(words[0]) and os.write(2, b'OPENED')"
+    words = [sys.executable, "-I", "-c", f"import os, sys; sys.addaudithook({told}); {INNER[-1]}", "run", "--", "true"]
+    env["XDG_CACHE_HOME"] = str(project / "cache")
+    done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+    assert "OPENED" in done.stderr  # from elsewhere it is a folder like any other
+    done = subprocess.run(words, cwd=project, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 125
+    assert "is inner's own" in done.stderr
+    assert "OPENED" not in done.stderr
