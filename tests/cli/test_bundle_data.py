@@ -137,7 +137,9 @@ def test_the_one_file_build_takes_no_code_that_a_project_brings_along(tmp_path):
     (tmp_path / "home").mkdir()
 
     def cache(cwd):
-        return subprocess.run([sys.executable, "-I", "-c", look, str(ROOT)], env=env, cwd=cwd, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            [sys.executable, "-I", "-c", look, str(ROOT)], env=env, cwd=cwd, capture_output=True, text=True
+        ).stdout.strip()
 
     assert cache(tmp_path / "home") == f"{tmp_path}/project/cache/inner"
     assert not cache(tmp_path / "project").startswith(str(tmp_path))
