@@ -69,12 +69,16 @@ def show(*, as_json: bool) -> int:
     """Print the table."""
     from inner import ui
     from inner.commands.dry_run import short
+    from inner.commands.help import GROUPS
 
     settings, host = _load()
     if as_json:
         ui.json("settings", {key: {"value": value, "set_by": where} for key, value, where in rows(settings)})
         return 0
     ui.table([(key, value, short(where, host)) for key, value, where in rows(settings)], ("setting", "value", "set by"))
+    own = {name for names in GROUPS.values() for name in names}
+    for name in sorted(own.intersection(settings.aliases)):
+        ui.note(f"`aliases.{name}` is never used: `inner {name}` is a command of its own")
     for notice in settings.notices:
         ui.note(notice)
     return 0

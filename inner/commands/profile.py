@@ -150,6 +150,8 @@ def add(app: typer.Typer) -> None:
 def listing(*, wide: bool, as_json: bool) -> int:
     """A table: `*` marks the default; a shadowed profile has the same name as one above it."""
     from inner import ui
+    from inner.commands.place import place
+    from inner.profile.find import is_path
     from inner.profile.resolve import available, examined
 
     settings, host = _load()
@@ -162,6 +164,9 @@ def listing(*, wide: bool, as_json: bool) -> int:
         for entry in entries
     ]
     ui.table(rows, (" ", "name", "from", *(("file",) if wide else ()), "description"))
+    if not any(entry.default for entry in entries) and not is_path(settings.default_profile):
+        where = place(str(settings.origin("default_profile")), host)
+        ui.note(f"the default is `{ui.safe(settings.default_profile)}` ({where}), which is none of them")
     broken = [entry.name for entry in entries if entry.problem and not entry.shadowed]
     if broken:
         which = broken[0] if len(broken) == 1 else "--all"

@@ -135,12 +135,12 @@ class Shelf:
             for place in self.candidates(name):
                 if place.path == path and not place.table:
                     return place  # it has a name: the path says the same
-        if self.project.owns(path) or self.project.owns(real):
-            return Place(name, "project", path, named=False)
         if self.host.lstat(path) is None:
             raise ConfigError(
                 "this profile does not exist", where=where or path, hint="a name without `/` and `.toml` is looked up"
             )
+        if self.project.owns(path) or self.project.owns(real):
+            return Place(name, "project", path, named=False)
         return Place(name, "user", path, named=False)
 
     def read(self, place: Place) -> Document:

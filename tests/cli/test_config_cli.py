@@ -185,6 +185,9 @@ def test_an_alias_never_stands_for_a_built_in_command(machine: Machine, name: st
     done = machine.inner(name, "--help")
     assert done.status == 0
     assert done.out.startswith(f"Usage: inner {name}")
+    if name == "run":
+        said = "inner: `aliases.run` is never used: `inner run` is a command of its own\n"
+        assert machine.inner("config", "show").err == said
 
 
 def test_aliases_are_one_level_deep(machine: Machine) -> None:

@@ -115,6 +115,14 @@ def test_the_list_marks_what_can_be_read_and_not_be_used(machine: Machine) -> No
     assert problems == marked
 
 
+def test_the_list_says_that_the_default_is_none_of_them(machine: Machine) -> None:
+    machine.put(machine.home / ".config/inner/config.toml", 'default_profile = "mine"\n')
+    done = machine.inner("profile", "list")
+    assert (done.status, done.err) == (0, "inner: the default is `mine` (~/.config/inner/config.toml:1), which is none of them\n")
+    machine.write("user", "mine", "")
+    assert machine.inner("profile", "list").err == ""
+
+
 def test_all_are_validated_by_what_they_are_called_and_a_notice_is_told_once(machine: Machine) -> None:
     """A profile in the project's settings has no file of its own."""
     machine.inner_toml('[aliases]\nt = "run -- true"\n[profiles.inline]\nextends = "shell"\n')

@@ -113,7 +113,7 @@ def test_profiles_that_cannot_be(here):
     for name, error, where, hint in (
         ("./bad.toml", "`sandbox.network_mode` cannot be `maybe`", f"{here}/bad.toml:4", "one of: off, allowlist, full"),
         ("broken.toml", "this is not TOML: expected ']' at the end of a table declaration", f"{here}/broken.toml:2", "strings need quotes, lists `[...]`"),
-        ("./none.toml", "the file cannot be read: no such file or directory", f"{here}/none.toml", ""),
+        ("./none.toml", "this profile does not exist", f"{here}/none.toml", "a name without `/` and `.toml` is looked up"),
         ("shel", "profile `shel` does not exist", "", "did you mean `shell`? `inner profile list` shows all profiles"),
         ("nosuch", "profile `nosuch` does not exist", "", "`inner profile list` shows all profiles"),
         ("\x1b[31m", "`\\x1b[31m` is not the name of a profile", "", "names have lower-case letters, digits, `.`, `_` and `-`; a path has a `/` in it or ends in `.toml`"),
