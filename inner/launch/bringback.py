@@ -217,7 +217,7 @@ class Taking:
         box, ours = f"{self.into}/box", f"{self.into}/ours"
         for place in (box, ours):
             os.mkdir(place, 0o700)
-        source = Git(own_config(box, self.shadow.hash, objects=real))
+        source = Git(own_config(box, self.shadow.hash, objects="\n".join((real, *self._borrowed()))))
         own_config(ours, self.shadow.hash, shared=gitconfig.get(self.shadow.config, "core.sharedRepository") or "")
         packs = move_objects(f"{self.copy.now}/objects", f"{box}/objects", self.copy.length - 2)
         for pack in packs:
@@ -236,6 +236,19 @@ class Taking:
             lines = b"".join(b"100644 blob %s\t%d\0" % (sha.encode(), at) for at, sha in enumerate(staged))
             self._fetch(source, ours, real, [source.must("mktree", "-z", stdin=lines).decode().strip()])
         return {*there, *some}
+
+    def _borrowed(self) -> list[str]:
+        """Objects of repositories of the project, where a submodule was cloned from one of them: the clone names them as the box did."""
+        try:
+            named = (
+                read(f"{self.copy.now}/objects/info/alternates", 4096).decode("utf-8", "surrogateescape") if self.fresh else ""
+            )
+        except OSError:
+            return []
+        run = self.into[: self.into.rindex("/git-")] if named else ""
+        made = [shadow.recorded(f"{run}/{name}") for name in os.listdir(run) if name.startswith("git-")] if named else []
+        places = {one[0].alternates[0]: f"{one[0].common}/objects" for one in made if one is not None and one[0].alternates}
+        return [places[line] for line in named.splitlines() if line in places]
 
     def _fetch(self, source: Git, ours: str, real: str, wanted: list[str]) -> None:
         before = self.copy.before

@@ -39,6 +39,32 @@ def test_one_that_was_added_in_the_box_has_its_commits_outside(machine):
     assert machine.git("log", "-1", "--format=%s", cwd=lib) == "second"
 
 
+@pytest.mark.parametrize("source", ["./lib", "$PWD"])
+def test_one_that_was_cloned_from_a_repository_of_the_project_is_whole_outside(machine, source):
+    project = machine.project()
+    machine.project("proj/lib")
+    machine.box(f"{ADD} {source} mod; git -C mod commit -q --allow-empty -m below; git add mod; git commit -qm sub", project)
+    assert machine.git("log", "-1", "--format=%s", cwd=project) == "sub"
+    assert machine.git("log", "--format=%s", cwd=project / "mod").split("\n") == ["below", "one"]
+    machine.git("fsck", "--strict", cwd=project / "mod")
+    assert not (project / ".git/modules/mod/objects/info/alternates").exists()
+
+
+def test_what_one_says_it_borrows_from_elsewhere_is_not_lent(machine):
+    """The commit is one that the host has and the box has not."""
+    secret = machine.project("secret", "echo s > s; git add s; git commit -qm secret")
+    name = machine.git("rev-parse", "HEAD", cwd=secret)
+    project = machine.project()
+    machine.project("proj/lib")
+    places = f"printf '%s\\n' {secret}/.git/objects /run/inner/objects/9 >> .git/modules/mod/objects/info/alternates"
+    machine.box(
+        f"{ADD} ./lib mod; {places}; echo {name} > .git/modules/mod/refs/heads/taken; git -C mod commit -q --allow-empty -m below",
+        project,
+    )
+    assert machine.git("log", "-1", "--format=%s", cwd=project / "mod") == "below"
+    assert machine.git("cat-file", "-t", name, cwd=project / "mod", check=False) == ""
+
+
 def test_one_that_was_not_fetched_is_fetched_in_the_box(machine):
     machine.project("lib")
     machine.project("origin", f"{ADD} {machine.home}/lib deep/lib; git commit -qm sub")
