@@ -31,7 +31,7 @@ def test_an_answer_does_not_overrule_the_check_of_addresses(world, asking, name,
     process = asking(f"curl -sS http://{name}/")
     assert held(world) == [f"{name}:80"]
     decide(world, "allow", name, *how)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert "INNERCANARY" not in out
     assert f"{name}:80: the name leads to {leads}" in err
 
@@ -46,9 +46,9 @@ def test_what_an_agent_works_without_is_not_asked_about(world):
 
 
 def test_a_run_that_ends_with_a_question_open_tells_it(world, asking):
-    process = asking("curl -sS http://wild.test/ & sleep 2; kill %1")
+    process = asking("curl -sS http://wild.test/ & read line; kill %1", stdin=subprocess.PIPE)
     assert held(world) == ["wild.test:80"]
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate("\n", timeout=60)
     assert "denied: wild.test:80: nobody answered: not on the list" in err
     assert "to allow: `inner run --allow-host wild.test`" in err
 
@@ -59,20 +59,20 @@ def test_nobody_answers_and_is_asked_no_more(world, asking):
     assert held(world) == ["wild.test:80"]
     until(lambda: [one for one in questions(world) if one["host"] == "other.test"], 80)
     decide(world, "allow", "other.test")
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert "inner: nobody answered: not on the list" in out
-    assert 0 <= float(re.search(r"real\s+1m(\S+)s", err)[1]) < 5
+    assert 0 <= float(re.search(r"real\s+1m(\S+)s", err)[1]) < 30
     assert "Could not resolve host: wild.test" in err
     assert "denied: wild.test:80: nobody answered: not on the list" in err
     assert "to allow: `inner run --allow-host wild.test`" in err
 
 
 def test_a_client_that_goes_away_leaves_the_question(world, asking):
-    again = "for i in $(seq 100); do curl -skS -m 1 https://wild.test/ && break; sleep 0.1; done"
+    again = "for i in $(seq 100); do curl -skS -m 20 https://wild.test/ && break; sleep 0.1; done"
     process = asking(f"curl -sS -m 1 https://wild.test/; echo gone; {again}")
     assert process.stdout.readline() == "gone\n"
     decide(world, "allow", "wild.test")
-    assert "GOOD" in process.communicate(timeout=20)[0]
+    assert "GOOD" in process.communicate(timeout=60)[0]
 
 
 FLOOD = """\
@@ -94,7 +94,7 @@ def test_a_box_cannot_ask_without_end(world, asking):
     assert sum(one["connections"] for one in found) <= 64
     decide(world, "deny", "*.wild.test")
     assert questions(world) == []
-    _, err = process.communicate("\n", timeout=30)
+    _, err = process.communicate("\n", timeout=60)
     assert 0 < err.count("waits for your answer") <= 16
 
 

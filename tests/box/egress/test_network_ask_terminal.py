@@ -90,7 +90,7 @@ def test_in_two_terminals_side_by_side(world, tmp_path):
     shell = f"cd '{world.project}' && exec bash --norc --noprofile"
 
     def tell(*words):
-        return subprocess.run([*tmux, *words], env=env, check=True, capture_output=True, text=True, timeout=20).stdout
+        return subprocess.run([*tmux, *words], env=env, check=True, capture_output=True, text=True, timeout=60).stdout
 
     def shows(number, text):
         return until(lambda: text in tell("capture-pane", "-p", "-J", "-t", f"t.{number}"))
@@ -101,7 +101,7 @@ def test_in_two_terminals_side_by_side(world, tmp_path):
 
     start = [*joined, *tmux, "new-session", "-d", "-s", "t", "-x", "300", "-y", "50", shell]
     subprocess.run(
-        start, env=env, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20
+        start, env=env, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60
     )
     try:
         tell("split-window", "-h", "-t", "t", shell)
@@ -143,10 +143,10 @@ def test_a_watch_puts_each_question_and_takes_the_answer(world, asking):
             shows(b"may not reach" if answer == b"n\n" else b"may reach")
     assert held(world) == ["other.test:80"]
     decide(world, "deny", "other.test")
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=60)
     assert out.count("GOOD") == 2
     watch.send_signal(signal.SIGINT)
-    assert watch.wait(20) == 130
+    assert watch.wait(60) == 130
     os.close(ours)
 
 
