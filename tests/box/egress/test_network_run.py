@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from program import INNER
 
 from egress.held import until
+from inner.launch import tree
 
 pytestmark = pytest.mark.box
 
@@ -24,8 +26,8 @@ def run(world):
     """`inner run` that lives on; ended when the test is."""
     begun = []
 
-    def start(*words):
-        process = world.program(*INNER, "run", *words)
+    def start(*words, **more):
+        process = world.program(*INNER, "run", *words, **more)
         begun.append(process)
         assert process.stdout.readline() == "ready\n", process.communicate()
         return process
@@ -139,10 +141,12 @@ def test_a_terminal_is_left_before_anything_is_told(world):
 
 
 def test_without_its_network_process_a_box_reaches_nothing_and_the_user_is_told(world, run):
-    script = "curl -s http://allowed.test/ >/dev/null && echo ready; sleep 2; curl -sS -m 5 http://allowed.test/; curl -sS -m 5 http://127.18.0.2/"
-    process = run("--allow-host", "allowed.test", *shell(script))
-    os.kill(egress_of(process), signal.SIGKILL)
-    out, err = process.communicate(timeout=60)
+    script = "curl -s http://allowed.test/ >/dev/null && echo ready; read line; curl -sS -m 5 http://allowed.test/; curl -sS -m 5 http://127.18.0.2/"
+    process = run("--allow-host", "allowed.test", *shell(script), stdin=subprocess.PIPE)
+    egress = egress_of(process)
+    os.kill(egress, signal.SIGKILL)
+    until(lambda: tree.stat(egress)[:1] in ([], [b"Z"]))
+    out, err = process.communicate("\n", timeout=60)
     assert out == ""
     assert "warning: the network of this run ended before it: it was killed; from then on the box reached no host" in err
     events = json.loads(world.inner("log", "show", "--json")["out"])["data"]["events"]
@@ -295,8 +299,10 @@ def test_neither_a_denial_nor_the_check_of_addresses_is_overruled(world, run):
     world.profile(
         "held", '[sandbox]\nnetwork_mode = "allowlist"\nnetwork_allow = ["allowed.test"]\nnetwork_deny = ["evil.test"]\n'
     )
-    script = "echo ready; sleep 4; curl -s -m 3 http://lan.test/; curl -s -m 3 http://loop.test/; curl -s -m 3 http://evil.test/"
-    process = run("-p", "held", *shell(script))
+    script = (
+        "echo ready; read line; curl -s -m 20 http://lan.test/; curl -s -m 20 http://loop.test/; curl -s -m 20 http://evil.test/"
+    )
+    process = run("-p", "held", *shell(script), stdin=subprocess.PIPE)
     done = world.inner("approvals", "allow", "evil.test")
     assert done["status"] == 125 or done["status"] == 1, done
     assert "denied by `evil.test`" in done["err"]
@@ -304,7 +310,7 @@ def test_neither_a_denial_nor_the_check_of_addresses_is_overruled(world, run):
         assert world.inner("approvals", "allow", host)["status"] != 0, host
     assert world.inner("approvals", "allow", "lan.test")["status"] == 0  # the name; its address is looked at when it is dialled
     assert world.inner("approvals", "allow", "loop.test")["status"] == 0
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate("\n", timeout=60)
     assert "INNERCANARY" not in out
     assert "lan.test:80: the name leads to 10.1.2.3" in err
     assert (
@@ -378,7 +384,7 @@ def test_no_box_decides_for_itself(world, run):
         "shown", '[sandbox]\nroot = "host-ro"\nhome = "host-ro"\nnetwork_mode = "allowlist"\nnetwork_allow = ["allowed.test"]\n'
     )
     process = run(
-        "-p", "shown", *shell("echo ready; find / -name network -type s 2>/dev/null; ls -A ~/.local/state/inner/runs; sleep 20")
+        "-p", "shown", *shell("echo ready; find / -name network -type s 2>/dev/null; ls -A ~/.local/state/inner/runs; sleep 60")
     )
     [entry] = json.loads(world.inner("ps", "--json")["out"])["data"]
     folder = world.home / ".local/state/inner/runs" / entry["id"]
