@@ -1,4 +1,4 @@
-"""The fixture `world`: servers with public-looking addresses in a network namespace of their own, made without root. `asking`: runs in it that ask."""
+"""The fixture `world`: servers with public-looking addresses in a network namespace of their own, made without root. `run`: runs in it. `asking`: runs that ask."""
 
 from __future__ import annotations
 
@@ -189,6 +189,24 @@ def asking(world):
         return process
 
     start.begun = begun
+    yield start
+    for process in begun:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=30)
+
+
+@pytest.fixture
+def run(world):
+    """`inner run` that lives on; ended when the test is."""
+    begun = []
+
+    def start(*words, **more):
+        process = world.program(*INNER, "run", *words, **more)
+        begun.append(process)
+        assert process.stdout.readline() == "ready\n", process.communicate()
+        return process
+
     yield start
     for process in begun:
         if process.poll() is None:
