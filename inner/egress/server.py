@@ -11,6 +11,7 @@ import select
 import time
 
 from inner.egress import address, dns
+from inner.egress.clock import Clock
 from inner.egress.connection import HEAD_TIME, Connection
 from inner.egress.gates import Plain, Target, gate
 from inner.egress.names import DNS_PORT, PROXY_PORT, TTL
@@ -21,7 +22,7 @@ from inner.plan.network import RESOLVER
 
 if TYPE_CHECKING:
     import socket as _socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from inner.egress.hold import Holds
     from inner.egress.inject import Secrets
@@ -42,50 +43,6 @@ STREAMS = 32  # clients of the resolver over TCP
 STREAM_TIME = 10.0  # seconds for each of them
 REPEAT = 5.0  # seconds in which the same refused name is recorded once
 REMEMBERED = 512  # refused names
-
-
-class Clock:
-    """Who must be finished when. All who have the same time stand in one queue, so that its head is always the next."""
-
-    def __init__(self) -> None:
-        self._queues: dict[float, dict[object, float]] = {}
-        self._where: dict[object, float] = {}
-        self.now = 0.0
-
-    def set(self, who: object, seconds: float) -> None:
-        """`late` will be called after `seconds`, instead of what was set before."""
-        self.clear(who)
-        self._where[who] = seconds
-        self._queues.setdefault(seconds, {})[who] = self.now + seconds
-
-    def start(self, who: object, seconds: float) -> None:
-        """The same, unless just that is running already."""
-        if self._where.get(who) != seconds:
-            self.set(who, seconds)
-
-    def left(self) -> float:
-        """Seconds until somebody is late, -1 when nobody's time runs."""
-        heads = [next(iter(queue.values())) for queue in self._queues.values() if queue]
-        return max(0.0, min(heads) - time.monotonic()) if heads else -1
-
-    def clear(self, who: object) -> None:
-        seconds = self._where.pop(who, None)
-        if seconds is not None:
-            del self._queues[seconds][who]
-
-    def due(self) -> Iterator[object]:
-        """Those whose time is over, each once."""
-        for queue in list(self._queues.values()):
-            while queue:
-                who, when = next(iter(queue.items()))
-                if when > self.now:
-                    break
-                self.clear(who)
-                yield who
-
-    def oldest(self, seconds: float) -> object | None:
-        """Of those who were given `seconds`, the one who was first."""
-        return next(iter(self._queues.get(seconds, ())), None)
 
 
 class Server:
