@@ -133,7 +133,8 @@ class Account:
         """This one has come: the oldest may go, once."""
         if self.kept and not self._rotated:
             self._rotated = True
-            rundir.rotate(self.folder.rpartition("/runs/")[0], self.most)
+            state, _, own = self.folder.rpartition("/runs/")
+            rundir.rotate(state, self.most, newest=own)
 
     def _plan(self) -> None:
         if not self._planned:

@@ -174,11 +174,14 @@ def sweep(state: str, recover: Callable[[str], None] | None = None) -> int:
     return swept
 
 
-def rotate(state: str, keep: int, *, room: int = ROOM, always: bool = False) -> int:
+def rotate(state: str, keep: int, *, newest: str = "", room: int = ROOM, always: bool = False) -> int:
     """Throw away the oldest records beyond `keep`, and those beyond `room` bytes, never that of a run that lives, or was killed and
-    has something to give back (`sweep`). Their sizes are looked at by one run in sixteen, or `always`. Returns how many went."""
+    has something to give back (`sweep`). Their sizes are looked at by one run in sixteen, or `always`. `newest`: the run that
+    asks, whatever others of the same second are called. Returns how many went."""
     try:
-        names = sorted(os.listdir(f"{state}/runs"), reverse=True)  # an ID begins with its time
+        names = sorted(
+            os.listdir(f"{state}/runs"), key=lambda name: (name == newest, name), reverse=True
+        )  # an ID begins with its time
     except OSError:
         return 0
     if always or (names[:1] and names[0].endswith("0")):

@@ -124,3 +124,7 @@ def test_records_are_thrown_away_by_number_and_by_size_and_never_those_of_a_livi
     assert rundir.sweep(str(tmp_path)) == 1
     assert rundir.rotate(str(tmp_path), 0) == 1
     assert left() == []
+    for name in ("000000-aaaaaa", "000000-bbbbbb", "000000-000000"):
+        (tmp_path / f"runs/20260101-{name}").mkdir()
+    assert rundir.rotate(str(tmp_path), 2, newest="20260101-000000-000000") == 1  # of the three in this second the one that asks
+    assert sorted(os.listdir(tmp_path / "runs")) == ["20260101-000000-000000", "20260101-000000-bbbbbb"]
