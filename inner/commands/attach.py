@@ -34,7 +34,7 @@ def detached(run: Callable[[], int], host: RealHost, folder: str) -> int:
     import termios
 
     from inner import ui
-    from inner.launch import detach
+    from inner.launch import detach, tree
     from inner.launch.rundir import alive
     from inner.paths import state_dir
     from inner.records.read import load
@@ -54,7 +54,8 @@ def detached(run: Callable[[], int], host: RealHost, folder: str) -> int:
     poll = select.poll()
     poll.register(said, select.POLLIN)
     while not poll.poll(LOOK):
-        if load(folder, alive).state in ("running", "ended"):
+        init = load(folder, alive).init
+        if init and tree.command_of(init, tree.read(f"/proc/{init}/cmdline")):
             break
     else:
         text = b""

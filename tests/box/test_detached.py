@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import select
@@ -13,6 +14,8 @@ import time
 import pytest
 from living import living, wait
 from program import INNER, inner
+
+from inner.launch import tree
 
 pytestmark = [pytest.mark.box, pytest.mark.usefixtures("home")]
 
@@ -65,6 +68,19 @@ class Screen:
         status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         os.close(self.fd)
         return status
+
+
+def test_what_it_returns_from_is_a_command_that_runs(home):
+    for _ in range(8):
+        run = detached("sleep 1000")
+        [started] = [
+            line for line in (home / f"state/inner/runs/{run}/record").read_text().splitlines() if '"event":"started"' in line
+        ]
+        [command] = tree.children(json.loads(started)["pid"])
+        assert tree.read(f"/proc/{command}/cmdline").startswith(
+            (b"sh\0", b"sleep\0")
+        )  # and no bubblewrap that mounts what may change
+        assert inner("stop", "--grace", "0", run).returncode == 0
 
 
 def test_it_prints_its_id_and_goes_on():
