@@ -67,7 +67,7 @@ def _main() -> None:
 
     status = run(request)
     if (
-        not (bundled and bundled.kept) and not {"typer", "inner.plan.build"} & sys.modules.keys()
+        not (bundled and bundled.kept) and not {"typer", "pydantic", "inner.plan.build"} & sys.modules.keys()
     ):  # the modules of a usual start, and no others
         from inner.guard import guard
 

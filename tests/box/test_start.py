@@ -72,6 +72,16 @@ def test_a_usual_start_imports_little(project):
     assert len(ours) <= 70
 
 
+def test_a_start_that_had_to_read_a_profile_makes_none_of_the_next_ones_slow(project):
+    profiles = Path(os.environ["HOME"], ".config/inner/profiles")
+    profiles.mkdir(parents=True)
+    (profiles / "own.toml").write_text('schema_version = "1"\nname = "own"\nextends = "shell"\n')
+    for pause in (0, 0, 2.2, 0):  # at first it is too new to be kept, while the plan is not
+        time.sleep(pause)
+        inner("run", "-p", "own", "--", "true", cwd=project)
+    assert not imported(project, "-p", "own", "--", "true") & DEAR
+
+
 def test_what_is_kept_is_used_and_belongs_to_us(project):
     time.sleep(2.1)
     for _ in range(3):
