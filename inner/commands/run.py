@@ -163,7 +163,7 @@ def _start(
             raise problem
 
     def begin(plan: Plan, enter: Callable[[], None] | None = None) -> Outcome:
-        return session.run(
+        return session.Session(
             plan,
             profile,
             features,
@@ -175,7 +175,7 @@ def _start(
             tracer=tracer,
             prepared=prepared,
             still=still,
-        )
+        ).run()
 
     apart = prepared is None and any(isinstance(mount, Overlay) for mount in plan.mounts)
     try:

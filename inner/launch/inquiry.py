@@ -106,9 +106,9 @@ def ask(
     try:
         os.write(given, message(modules, data))
         os.lseek(given, 0, os.SEEK_SET)
-        outcome = session.run(
+        outcome = session.Session(
             asked, profile, features, host, folder=folder, warn=warn, stdio=(given, told, said), record=False, limited=limited, enter=enter,
-        )  # fmt: skip
+        ).run()  # fmt: skip
         text, talk = (os.pread(fd, MOST, 0) for fd in (told, said))
     finally:
         for fd in (given, told, said):

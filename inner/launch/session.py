@@ -29,45 +29,18 @@ if TYPE_CHECKING:
     from inner.words import Features, Word
 
 
-def run(
-    plan: Plan,
-    profile: Profile,
-    features: Features,
-    host: Host,
-    *,
-    folder: str,
-    warn: Callable[[str], None],
-    progress: Callable[[str], None] | None = None,
-    enter: Callable[[], None] | None = None,
-    stdio: tuple[int, int, int] = (0, 1, 2),
-    record: bool = True,
-    limited: Callable[[dict[str, object]], None] | None = None,
-    tracer: Tracer | None = None,
-    prepared: object = None,
-    still: Callable[[], bool] | None = None,
-) -> Outcome:
-    """Start the box, stay until it has ended. `folder` is the run's own (`rundir.name`); `warn` gets what the user should know,
-    one line each; `progress` a line now and then of what takes long; without `record` nothing
-    is kept of it; `limited` is told which limits hold, and by what (`limits.Held.hold`); `tracer` watches what the
-    command looks for; `prepared`: what `wording` made of this plan before; `still`: whether the host is as the plan says, where
-    that has not been asked yet. Raises RunError and its kin, and Stale when it is not.
-    """
-    session = Session(plan, profile, features, host, folder, warn, progress)
-    session.enter, session.stdio, session.limited, session.tracer, session.still = enter, stdio, limited, tracer, still
-    return session.run(prepared, record=record)
-
-
 class Session:
-    """The state of one run. `decided` is the plan as it is recorded: without anybody's login."""
+    """One run, and its state; `run` it. `decided` is the plan as it is recorded: without anybody's login.
+
+    `folder` is the run's own (`rundir.name`); `warn` gets what the user should know, one line each; `progress` a line now and then
+    of what takes long; `enter` and `stdio`: see `supervisor.run`; without `record` nothing is kept of it; `limited` is told which
+    limits hold, and by what (`limits.Held.hold`); `tracer` watches what the command looks for; `prepared`: what `wording` made of
+    this plan before; `still`: whether the host is as the plan says, where that has not been asked yet.
+    """
 
     undo: Undo
     account: Account
     guard: guarding.Guarding
-    enter: Callable[[], None] | None
-    stdio: tuple[int, int, int]
-    limited: Callable[[dict[str, object]], None] | None
-    tracer: Tracer | None
-    still: Callable[[], bool] | None
 
     def __init__(
         self,
@@ -75,19 +48,29 @@ class Session:
         profile: Profile,
         features: Features,
         host: Host,
+        *,
         folder: str,
         warn: Callable[[str], None],
-        progress: Callable[[str], None] | None,
+        progress: Callable[[str], None] | None = None,
+        enter: Callable[[], None] | None = None,
+        stdio: tuple[int, int, int] = (0, 1, 2),
+        record: bool = True,
+        limited: Callable[[dict[str, object]], None] | None = None,
+        tracer: Tracer | None = None,
+        prepared: object = None,
+        still: Callable[[], bool] | None = None,
     ) -> None:
         self.decided = self.plan = plan
         self.profile, self.features, self.host, self.folder = profile, features, host, folder
-        self.warn, self.progress = warn, progress
+        self.warn, self.progress, self.enter, self.stdio = warn, progress, enter, stdio
+        self.record, self.limited, self.tracer = record, limited, tracer
+        self.prepared, self.still = prepared, still
         self.held: Held | None = None
         self.reached: Network | None = None
 
-    def run(self, prepared: object, *, record: bool) -> Outcome:
-        """All of it."""
-        words, told, outline, etc = self._words(prepared)
+    def run(self) -> Outcome:
+        """Start the box, stay until it has ended. Raises RunError and its kin, and Stale when the host is not as the plan says."""
+        words, told, outline, etc = self._words()
         plan = self.plan
         if told or plan.copies or plan.private or plan.scaffolding or plan.network.mode == "allowlist" or plan.network.publish:
             self._sure()  # more than the project would be touched
@@ -96,7 +79,7 @@ class Session:
         rundir.sweep(self.folder.rpartition("/runs/")[0], lambda left: recover(left, self.warn, self.progress))
         env, keep = self.host.env, self.profile.keep_runs
         self.undo = Undo()
-        self.account = Account(self.decided, env, self.folder, self.undo, self.warn, kept=record, most=keep, outline=outline)
+        self.account = Account(self.decided, env, self.folder, self.undo, self.warn, kept=self.record, most=keep, outline=outline)
         with self.undo, self.account:
             if etc >= 0:
                 self.undo.later(os.close, etc)
@@ -113,7 +96,7 @@ class Session:
         if asked is not None and not asked():
             raise Stale
 
-    def _words(self, prepared: object) -> tuple[tuple[Word, ...], tuple[str, ...], str, int]:
+    def _words(self) -> tuple[tuple[Word, ...], tuple[str, ...], str, int]:
         """Bubblewrap's, what the user should know of them, the outline for the record, and a descriptor to keep (`wording.found`)."""
         if self.plan.private:
             from inner.launch import login
@@ -122,7 +105,7 @@ class Session:
         if self.tracer is not None:
             self.plan = self.tracer.shown(self.plan, self.folder)
         plan = self.plan
-        known = wording.found(prepared, self.features) if plan is self.decided else None
+        known = wording.found(self.prepared, self.features) if plan is self.decided else None
         limitations, words, outline, etc = known or wording.made(plan, self.features)
         open_to = syscall.unconfined(own_network=plan.namespaces.net, setuid=self.features.setuid)
         told = (*self.decided.notices, *limitations, *([open_to] if open_to else []))
