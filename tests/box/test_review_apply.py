@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from contextlib import contextmanager
 
 import pytest
 from program import INNER
@@ -56,17 +57,26 @@ def test_what_changed_outside_is_left_and_named(world):
     assert world.reviews() == []
 
 
+@contextmanager
+def paused(world, script):
+    """A review whose box is there, and goes on with `script` when the block is left."""
+    words = [*INNER, "run", "--review", "--no-network", "--", "sh", "-c", f"echo ready; read x; {script}"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(words, cwd=world.project, env=world.env, **pipes) as box:
+        assert box.stdout.readline() == "ready\n"
+        yield box
+        box.stdin.write("\n")
+        box.stdin.close()
+        box.wait(20)
+
+
 def test_a_change_outside_while_the_box_runs_is_a_conflict(place):
     world = World(place)
     world.write("a", "start\n")
     world.write("b", "start\n")
-    with subprocess.Popen([*INNER, "run", "--review", "--no-network", "--", "sh", "-c", "echo ready; read x; echo box >a; echo box >b"],
-                          cwd=world.project, env=world.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as box:  # fmt: skip
-        assert box.stdout.readline() == "ready\n"
+    with paused(world, "echo box >a; echo box >b") as box:
         world.write("a", "host\n")
-        box.stdin.write("\n")
-        box.stdin.close()
-        assert box.wait(20) == 0
+    assert box.returncode == 0
     done = world.inner("apply", "--yes")
     assert done.returncode == 1
     assert ((world.project / "a").read_text(), (world.project / "b").read_text()) == ("host\n", "box\n")
@@ -76,14 +86,9 @@ def test_a_folder_moved_into_place_while_the_box_runs_is_a_conflict(place):
     world = World(place)
     world.write("d/a", "start\n")
     world.write("other/a", "other\n")
-    with subprocess.Popen([*INNER, "run", "--review", "--no-network", "--", "sh", "-c", "echo ready; read x; echo box >>d/a"],
-                          cwd=world.project, env=world.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as box:  # fmt: skip
-        assert box.stdout.readline() == "ready\n"
+    with paused(world, "echo box >>d/a"):
         (world.project / "d").rename(world.project / "away")
         (world.project / "other").rename(world.project / "d")
-        box.stdin.write("\n")
-        box.stdin.close()
-        box.wait(20)
     world.inner("apply", "--yes")
     assert (world.project / "d/a").read_text() == "other\n"
 
