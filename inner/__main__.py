@@ -26,12 +26,33 @@ def _application() -> None:
     application()
 
 
+def _keep() -> None:
+    from inner import bundle
+    from inner.errors import Killed
+    from inner.guard import guard
+
+    try:
+        guard(lambda: bundle.make(os.environ))
+    except Killed:
+        pass  # Ctrl-C is too late to say anything
+
+
 def main() -> None:
     """Run the command line in `sys.argv` and exit with its status."""
     try:
         _main()
     except KeyboardInterrupt:  # while modules were imported: later `guard` has an answer
-        os._exit(130)
+        from inner.ending import die
+
+        die(2)
+    except BaseException as ended:
+        from inner.errors import Killed
+
+        if not isinstance(ended, Killed):
+            raise
+        from inner.ending import die
+
+        die(ended.signum, group=ended.group)
 
 
 def _main() -> None:
@@ -65,13 +86,13 @@ def _main() -> None:
         bundle.ready(bundled)
     from inner.commands.run import main as run
 
-    status = run(request)
-    if (
-        not (bundled and bundled.kept) and not {"typer", "pydantic", "inner.plan.build"} & sys.modules.keys()
-    ):  # the modules of a usual start, and no others
-        from inner.guard import guard
-
-        guard(lambda: bundle.make(os.environ))  # Ctrl-C is too late to say anything
+    try:
+        status = run(request)
+    finally:
+        if (
+            not (bundled and bundled.kept) and not {"typer", "pydantic", "inner.plan.build"} & sys.modules.keys()
+        ):  # the modules of a usual start, and no others
+            _keep()
     os._exit(status)  # everything is written, and taking the interpreter apart takes a tenth of a start
 
 

@@ -20,6 +20,16 @@ class InnerError(Exception):
         self.where = where
 
 
+class Killed(BaseException):
+    """A signal has ended the command, or what inner did, and inner is to end of it too once all is given back (`inner.ending`). With
+    `group` the key was pressed where only the box could hear it."""
+
+    def __init__(self, signum: int, *, group: bool = False) -> None:
+        super().__init__(signum)
+        self.signum = signum
+        self.group = group
+
+
 class Stale(Exception):
     """What was kept of the host does not hold any more: nothing has run yet, and all is to be made anew."""
 

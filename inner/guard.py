@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from inner.errors import HostError, InnerError
+from inner.errors import HostError, InnerError, Killed
 from inner.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ SCARCE = {  # what a machine can run out of at any step, asm-generic/errno-base.
 
 def guard(work: Callable[[], int | None], *, before_start: int = 0) -> int:
     """The exit status of `work`. With `before_start` (125 for `inner run`) an error counts as "the command never started",
-    unless it has a status of that kind of its own.
+    unless it has a status of that kind of its own. Ctrl-C becomes Killed.
     """
     try:
         return work() or 0
@@ -36,7 +36,7 @@ def guard(work: Callable[[], int | None], *, before_start: int = 0) -> int:
     except KeyboardInterrupt:
         if os.isatty(2):
             os.write(2, b"\n")  # the shell's prompt is not to go on behind a question of ours, or behind `^C`
-        return 130
+        raise Killed(2) from None
     except RecursionError:
         from inner import ui
 

@@ -255,4 +255,4 @@ def _tell(plan: Plan, outcome: Outcome, features: Features, folder: str, *, trac
         report.tell(folder)
     elif plan.terminal == "private" and plan.agents and os.path.isdir(folder):  # a command of one's own ends as it would outside
         _note(f"run {folder.rpartition('/')[2]} has ended: `inner log show` tells what it did")
-    return outcome.status
+    return outcome.left()

@@ -254,4 +254,4 @@ def execute(wanted: str, words: list[str], interactive: bool | None) -> int:
         terminal="private" if terminal else "none",
         starter=lambda made, *_, session, **__: join.Join(made, box, words, session=session),
     )
-    return ended.status
+    return ended.left()

@@ -15,7 +15,7 @@ import stat
 import termios
 import time
 
-from inner.errors import RunError, UsageError
+from inner.errors import Killed, RunError, UsageError
 from inner.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -125,6 +125,8 @@ def _session(run: Callable[[], int], master: int, slave: int, listener: _socket.
         os.close(master)
         listener.close()
         status = run()
+    except Killed as ended:
+        status = 128 + ended.signum
     finally:
         os._exit(status)
 

@@ -30,6 +30,7 @@ class Job:
         self.terminal: Terminal | None = None
         self.control = -1  # leads to the monitor
         self.others: set[int] = set()  # children of ours that are not of the box
+        self.sent: set[int] = set()  # signals that we were sent for the command
         self.ended_by = 0  # the signal that we ended it with
         self.kill_at = self.interrupted = 0.0
 
@@ -57,6 +58,7 @@ class Job:
     def forward(self, signum: int) -> None:
         """A signal for us is one for the command. Ctrl-C means its whole group, and the second time the end."""
         keys = signum in {_signal.SIGINT, _signal.SIGQUIT}
+        self.sent.add(signum)
         if self.terminal is not None and self.terminal.cooked and keys:
             self.terminal.interrupt(signum)
             return

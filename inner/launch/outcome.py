@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import os
 
+from inner.errors import Killed
 from inner.frozen import frozen
 
 TIMED_OUT, FAILED, CANNOT_EXECUTE, NOT_FOUND = 124, 125, 126, 127
@@ -40,6 +41,14 @@ class Outcome:
     oom: int = 0  # processes that the kernel ended because the limit of memory was reached
     log_lost: str = ""  # why the log of the output is not complete
     lost: str = ""  # why output could not be delivered: "standard output: no space left on device"
+    sent: bool = False  # `signal` had been sent to inner
+    pressed: bool = False  # or it was typed at a terminal of the box's own
+
+    def left(self) -> int:
+        """The status for whoever started us. Raises Killed when what ended the command was meant for us as well."""
+        if self.reason == "signal" and (self.sent or self.pressed):
+            raise Killed(self.signal, group=not self.sent)
+        return self.status
 
 
 def number(records: bytes, key: bytes) -> int:

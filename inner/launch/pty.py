@@ -57,6 +57,7 @@ class Terminal:
         self.changed = False
         self.job = 0  # bubblewrap, and the number of its process group
         self.init = 0  # pid 1 of the box
+        self.pressed = 0  # the signal of the last key that was typed: 0 when it was another key
         self.master, self.slave = os.openpty()
         os.set_blocking(self.master, False)
         own = termios.tcgetattr(fd)
@@ -153,6 +154,7 @@ class Terminal:
         """What was typed, on its way into the box. Ctrl-C and Ctrl-backslash would reach bubblewrap too when the command has no
         job control of its own: it is in the same process group, does not catch them, and the box would end with it. So those
         two are delivered here, to every process of that group but bubblewrap."""
+        self.pressed = 0
         try:
             mode = termios.tcgetattr(self.master)  # those of the other side (pty(7))
             if not mode[LFLAG] & termios.ISIG or not self.init or os.tcgetpgrp(self.master) != self.job:
@@ -172,6 +174,7 @@ class Terminal:
                 if mode[LFLAG] & termios.ECHO and mode[LFLAG] & getattr(termios, "ECHOCTL", 0o1000):
                     self._say(b"^" + bytes([key[0] ^ 0x40]))
                 self.interrupt(signum)
+                self.pressed = 0 if data else signum
         return data
 
     def interrupt(self, signum: int) -> None:

@@ -294,7 +294,8 @@ class Supervisor:
         self.streams.release()
         self._drain()
         lost = "; ".join(pump.lost for pump in self.streams.pumps if pump.lost)
-        return replace(verdict, lost=lost, log_lost=self.streams.log_lost)
+        pressed = self.streams.terminal is not None and self.streams.terminal.pressed == verdict.signal
+        return replace(verdict, lost=lost, log_lost=self.streams.log_lost, sent=verdict.signal in self.job.sent, pressed=pressed)
 
     def _drain(self) -> None:
         """Delivers what the box has written. A slow reader may take its time; a signal for us ends the wait."""

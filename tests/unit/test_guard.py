@@ -37,7 +37,9 @@ def test_each_error_has_its_status(kind, alone, run, capfd):
 
 def test_what_the_work_returns():
     assert (guard(lambda: None), guard(lambda: 7), guard(lambda: 7, before_start=125)) == (0, 7, 7)
-    assert guard(fails(KeyboardInterrupt())) == 130
+    with pytest.raises(errors.Killed) as ended:
+        guard(fails(KeyboardInterrupt()))
+    assert (ended.value.signum, ended.value.group) == (2, False)
 
 
 def test_an_error_from_a_hostile_file_cannot_speak_to_the_terminal(capfd):
