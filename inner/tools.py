@@ -9,8 +9,9 @@ import select
 import time
 
 from inner.frozen import TYPE_CHECKING
-from inner.host import executable, realpath
+from inner.host import realpath
 from inner.paths import covers
+from inner.programs import executable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -99,7 +99,7 @@ def _open(draft: str, text: bytes, host: Host) -> None:
 
 def words(host: Host) -> list[str]:
     """The editor's command line: $VISUAL, $EDITOR, or the first that is there. Its program is looked for on PATH, never in `.`."""
-    from inner.host import which
+    from inner.programs import which
 
     for variable in ("VISUAL", "EDITOR"):
         text = host.env.get(variable, "")

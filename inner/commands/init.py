@@ -101,7 +101,7 @@ def main(name: str, agents: tuple[str, ...], network: str) -> int:
 def installed(host: Host) -> tuple[str, ...]:
     """The agents whose program is on PATH."""
     from inner.agents import BY_COMMAND
-    from inner.host import which
+    from inner.programs import which
 
     return tuple(dict.fromkeys(name for command, name in BY_COMMAND.items() if which(host, command)))
 

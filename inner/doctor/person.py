@@ -7,8 +7,9 @@ import os
 from inner.doctor.finding import GOOD, NOTE, PROBLEM, Asked, Finding
 from inner.errors import InnerError
 from inner.frozen import TYPE_CHECKING
-from inner.host import kind, which
+from inner.host import kind
 from inner.paths import cache_dir, config_dir, quoted, state_dir
+from inner.programs import which
 from inner.ui import safe
 
 if TYPE_CHECKING:

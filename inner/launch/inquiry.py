@@ -13,11 +13,12 @@ import sys
 
 from inner.errors import HostError, RunError
 from inner.frozen import TYPE_CHECKING, replace
-from inner.host import executable, realpath
+from inner.host import realpath
 from inner.launch import session
 from inner.launch.fds import unnamed
 from inner.paths import covers
 from inner.plan.model import Bind
+from inner.programs import executable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING
-from inner.host import executable, kind, realpath
+from inner.host import kind, realpath
 from inner.origin import Origin
 from inner.paths import BoxPath, HostPath, covers
 from inner.plan.model import MIB, Bind, Copy, Data, Private, Tmpfs, Variable
+from inner.programs import executable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from inner.errors import CannotExecute, CommandNotFound
 from inner.frozen import TYPE_CHECKING
-from inner.host import which
 from inner.paths import quoted
+from inner.programs import which
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ import pytest
 from inner import kept as keeping
 from inner.bwrap import Features
 from inner.errors import HostError
-from inner.host import Facts
+from inner.facts import Facts
 from inner.launch import features, refusal
 
 pytestmark = pytest.mark.box

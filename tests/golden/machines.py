@@ -2,7 +2,8 @@
 the others are written down from their distributions' file lists, as far as a plan looks.
 """
 
-from inner.host import Facts, Stat
+from inner.facts import Facts
+from inner.host import Stat
 
 PROJECT = "/home/user/project"
 COMMON_ENV = {"HOME": "/home/user", "USER": "user", "SHELL": "/bin/bash", "TERM": "xterm-256color", "LANG": "en_US.UTF-8"}

@@ -12,8 +12,9 @@ import machines
 import pytest
 
 from inner.errors import InnerError
+from inner.facts import Facts
 from inner.frozen import fields, replace
-from inner.host import Facts, RealHost
+from inner.host import RealHost
 from inner.plan.build import build
 from inner.plan.model import Data
 from inner.profile.resolve import resolve

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from inner.bwrap import Features, words
 from inner.errors import ConfigError
-from inner.host import Facts
+from inner.facts import Facts
 from inner.paths import ancestors, covers
 from inner.plan.model import Bind, Data, Dir, Mask, Plan, Symlink, Tmpfs
 from inner.plan.mounts import MountTable, order, scaffolding, simplify

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inner.errors import ConfigError
-from inner.host import Facts
+from inner.facts import Facts
 from inner.launch.gitobjects import is_name
 from inner.paths import BoxPath, HostPath, ancestors
 from inner.plan.model import Bind, Tmpfs

@@ -13,7 +13,8 @@ from inner.doctor import kernel, person
 from inner.doctor.box import container, missing
 from inner.doctor.finding import FATAL, GOOD, NOTE, PROBLEM, Asked, Finding
 from inner.errors import ConfigError, HostError
-from inner.host import Facts, RealHost
+from inner.facts import Facts
+from inner.host import RealHost
 
 ALL = {"userns": 0, "bare": True, "fresh": True, "filtered": False, "confined": False}
 SECCOMP, APPARMOR = "--security-opt seccomp=unconfined", "--security-opt apparmor=unconfined"

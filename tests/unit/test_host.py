@@ -1,6 +1,8 @@
 import os
 
-from inner.host import Facts, RealHost, Recorder, executable, kind, realpath, which
+from inner.facts import Facts, Recorder
+from inner.host import RealHost, kind, realpath
+from inner.programs import executable, which
 
 TREE = {
     "/usr/bin/tool": ("file", b"#!/bin/sh\n"),

@@ -1,6 +1,7 @@
 """Homes as version managers and installers leave them, written down from their sources: a tree, a PATH, names to start."""
 
-from inner.host import Facts, Stat
+from inner.facts import Facts
+from inner.host import Stat
 
 H = "/home/user"
 ELF = b"\x7fELF\x02\x01\x01" + b"\0" * 57  # no program headers: a static program

@@ -9,7 +9,8 @@ import pytest
 from configured import Machine
 
 from inner.config.project import discover
-from inner.host import Facts, Stat
+from inner.facts import Facts
+from inner.host import Stat
 
 HOME = "/home/user"
 

@@ -6,7 +6,7 @@ from inner.egress import groups
 from inner.egress.indexes import SOURCES
 from inner.egress.rules import parse
 from inner.errors import ConfigError
-from inner.host import Facts
+from inner.facts import Facts
 
 HOME = "/home/user"
 

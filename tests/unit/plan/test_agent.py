@@ -4,8 +4,9 @@ import pytest
 
 from inner import agents
 from inner.errors import ConfigError
+from inner.facts import Facts
 from inner.frozen import replace
-from inner.host import Facts, Stat
+from inner.host import Stat
 from inner.plan.agent import PLACEHOLDER
 from inner.plan.build import build
 from inner.plan.model import Bind, Data, Tmpfs

@@ -1,4 +1,4 @@
-from inner.host import Facts
+from inner.facts import Facts
 from inner.origin import INNER
 from inner.paths import BoxPath
 from inner.plan.clipboard import display

@@ -2,7 +2,8 @@
 
 import pytest
 
-from inner.host import Facts, Stat
+from inner.facts import Facts
+from inner.host import Stat
 from inner.plan.closure import closure, path_entries, toolchains
 
 H = "/home/user"

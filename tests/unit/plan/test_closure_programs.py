@@ -4,7 +4,8 @@ import struct
 
 import pytest
 
-from inner.host import Facts, Stat
+from inner.facts import Facts
+from inner.host import Stat
 from inner.plan.closure import closure, path_entries, toolchains
 from inner.plan.closure.elf import Needs, needs
 from inner.plan.closure.managers import pick

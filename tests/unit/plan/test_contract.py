@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from inner.host import Facts
+from inner.facts import Facts
 from inner.plan import contract
 from inner.plan.build import build
 from inner.plan.model import Data

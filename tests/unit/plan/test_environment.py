@@ -1,7 +1,7 @@
 import pytest
 
 from inner.errors import ConfigError
-from inner.host import Facts
+from inner.facts import Facts
 from inner.plan.environment import environment
 from inner.plan.model import Variable
 from inner.profile.model import Env, Profile

@@ -2,7 +2,7 @@ import pytest
 
 from inner import gitconfig
 from inner.errors import ConfigError
-from inner.host import Facts
+from inner.facts import Facts
 from inner.paths import BoxPath, HostPath
 from inner.plan.hide import Secrets
 from inner.plan.identity import git

@@ -1,7 +1,7 @@
 import pytest
 
 from inner.errors import ConfigError
-from inner.host import Facts
+from inner.facts import Facts
 from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Symlink, Tmpfs
 from inner.plan.mounts import MountTable, order, scaffolding, simplify
 

@@ -1,7 +1,7 @@
 import pytest
 
 from inner.errors import ConfigError
-from inner.host import Facts
+from inner.facts import Facts
 from inner.plan.hide import Secrets
 from inner.plan.project import workdir
 

@@ -3,7 +3,8 @@
 import pytest
 
 from inner.errors import ConfigError
-from inner.host import Facts, Stat
+from inner.facts import Facts
+from inner.host import Stat
 from inner.origin import INNER
 from inner.paths import HostPath
 from inner.plan.model import Bind

@@ -3,7 +3,8 @@
 import pytest
 
 from inner.errors import ConfigError
-from inner.host import Facts, Stat
+from inner.facts import Facts
+from inner.host import Stat
 from inner.plan.repository import at, borrowed, children, find, submodules, supported
 
 H = "/home/user"

@@ -1,7 +1,7 @@
 import pytest
 
 from inner.errors import ConfigError
-from inner.host import Facts
+from inner.facts import Facts
 from inner.paths import BoxPath, HostPath
 from inner.plan.model import Bind, Data, Symlink, Tmpfs
 from inner.plan.shims import FOLDER, SCRIPT, Shims

@@ -1,4 +1,4 @@
-from inner.host import Facts
+from inner.facts import Facts
 from inner.plan.model import Bind, Data, Dir, Mask, Symlink, Tmpfs
 from inner.plan.system import system
 
