@@ -27,12 +27,12 @@ def _application() -> None:
 
 
 def _keep() -> None:
-    from inner import bundle
+    from inner import linker
     from inner.errors import Killed
     from inner.guard import guard
 
     try:
-        guard(lambda: bundle.make(os.environ))
+        guard(lambda: linker.make(os.environ))
     except Killed:
         pass  # Ctrl-C is too late to say anything
 
@@ -89,9 +89,8 @@ def _main() -> None:
     try:
         status = run(request)
     finally:
-        if (
-            not (bundled and bundled.kept) and not {"typer", "pydantic", "inner.plan.build"} & sys.modules.keys()
-        ):  # the modules of a usual start, and no others
+        unusual = {"typer", "pydantic", "inner.plan.build", "inner.launch.installed"} & sys.modules.keys()
+        if not unusual and not (bundled and bundled.kept):
             _keep()
     os._exit(status)  # everything is written, and taking the interpreter apart takes a tenth of a start
 

@@ -1,7 +1,7 @@
 """The modules of a start in one file: finding fifty files takes longer than running what is in them.
 
 The file lies in the cache, which is ours alone and which no box sees, and holds the code that Python itself compiled of each
-module, without what its functions say of themselves. It counts only for this interpreter and this installation, and a module
+module (`inner.linker` makes it). It counts only for this interpreter and this installation, and a module
 only as long as its source is the file that it was. One is read when it is imported: what a start does without costs nothing.
 """
 
@@ -17,7 +17,7 @@ from inner.paths import cache_dir, own_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from types import CodeType, ModuleType
     from typing import Any, TypeAlias
 
@@ -30,9 +30,6 @@ ARCHIVE: Any = next((finder for finder in sys.meta_path if hasattr(finder, "keep
 
 
 INDEX = 1 << 15  # bytes at the beginning of the file that the list of its modules may take
-BLOCK = 1 << 16  # bytes of code that are read at once
-MOST = 1 << 22  # of the file
-LAST = "inner.launch.session"  # what a run imports after that one it does without until bubblewrap is busy
 
 
 class Finder:
@@ -47,7 +44,7 @@ class Finder:
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> Any:
         found = self.modules.get(name)
-        if found is None or _state(found[0]) != found[1] or not self._open():
+        if found is None or state(found[0]) != found[1] or not self._open():
             self.kept = self.kept and not name.startswith("inner.")
             return None
         return self._spec(name)
@@ -63,7 +60,7 @@ class Finder:
     def early(self) -> Iterator[tuple[Any, CodeType]]:
         """The specifications and the code of those that every run needs; none when one of them has changed."""
         found = [self.modules[name] for names, _, _ in self.first for name in names]
-        if all(_state(file) == state for file, state, *_ in found):
+        if all(state(file) == was for file, was, *_ in found):
             for names, start, size in self.first:
                 codes = marshal.loads(os.pread(self.fd, size, start))  # noqa: S302 - see kept.opened
                 yield from zip(map(self._spec, names), codes, strict=True)
@@ -101,12 +98,12 @@ def use(env: Mapping[str, str]) -> Any:
     """Import from the bundle from now on. What is returned says whether it has all (`kept`); None when there is none that holds."""
     if ARCHIVE is not None:
         return ARCHIVE
-    if _foreign(env):
+    if foreign(env):
         return None
-    fd = kept.opened(_place(env))
+    fd = kept.opened(place(env))
     try:
-        key, modules, first = marshal.loads(os.pread(fd, INDEX, 0))  # noqa: S302 - see kept.opened
-        if key == _key() and os.fstat(fd).st_size == sum(first[-1][1:]):  # a machine that stopped may have left a part of it
+        of, modules, first = marshal.loads(os.pread(fd, INDEX, 0))  # noqa: S302 - see kept.opened
+        if of == key() and os.fstat(fd).st_size == sum(first[-1][1:]):  # a machine that stopped may have left a part of it
             finder = Finder(fd, modules, first)
             sys.meta_path.insert(0, finder)
             return finder
@@ -127,83 +124,13 @@ def ready(finder: Any) -> None:
             setattr(sys.modules[package], own, module)
 
 
-def first(names: Sequence[str]) -> tuple[str, ...]:
-    """Those of `names` that a run had imported when it was about to start bubblewrap. Their order is that of `sys.modules`, in
-    which the import system puts a module when it has been executed, and so each after those that it needs."""
-    return tuple(names[: names.index(LAST) + 1]) if LAST in names else ()
-
-
-def make(env: Mapping[str, str]) -> None:
-    """Keep the modules of inner that have been imported, and those that were kept before, for the next start. What changed a moment
-    ago is left for later."""
-    if ARCHIVE is not None:
-        ARCHIVE.keep(_bare, first)
-        return
-    if _foreign(env):
-        return
-    import time
-
-    found: dict[str, Any] = {name: module.__loader__ for name, module in sys.modules.items() if name.startswith("inner.")}
-    early = first(list(found))
-    for finder in sys.meta_path:
-        if isinstance(finder, Finder):
-            before = tuple(name for names, _, _ in finder.first for name in names)
-            all_needed = tuple(name for name in before if name in found) or early
-            early = all_needed if LAST in found else before  # else the run came to nothing
-            found = {**dict.fromkeys(finder.modules, finder), **found}
-    modules: dict[str, Module] = {}
-    codes: dict[str, bytes] = {}
-    at = INDEX
-    for name, loader in found.items():
-        spec = loader.find_spec(name) if isinstance(loader, Finder) else sys.modules[name].__spec__
-        if spec is None or spec.origin is None or not hasattr(loader, "get_code"):
-            continue
-        state = _state(spec.origin)
-        if not state or max(state[1:]) >= time.time_ns() - kept.SETTLED:
-            return
-        codes[name] = marshal.dumps(_bare(loader.get_code(name)))
-        modules[name] = (spec.origin, state, spec.submodule_search_locations is not None, at, len(codes[name]))
-        at += len(codes[name])
-    blocks: list[Block] = []
-    together = b""
-    for names in _blocks([name for name in early if name in codes], codes):
-        data = marshal.dumps(tuple([marshal.loads(codes[name]) for name in names]))  # noqa: S302 - made above
-        blocks.append((names, at + len(together), len(data)))
-        together += data
-    index = marshal.dumps((_key(), modules, tuple(blocks)))  # type: ignore[arg-type]
-    if len(index) <= INDEX:
-        kept.write(_place(env), index.ljust(INDEX, b"\0") + b"".join(codes.values()) + together, most=MOST)
-
-
-def _blocks(names: Iterable[str], codes: Mapping[str, bytes]) -> Iterator[tuple[str, ...]]:
-    """Of some 64 KiB each: a large one would be read into memory that is the kernel's to give, page by page (mallopt(3))."""
-    block: list[str] = []
-    for name in names:
-        if block and sum(len(codes[one]) for one in (*block, name)) > BLOCK:
-            yield tuple(block)
-            block = []
-        block.append(name)
-    yield tuple(block)
-
-
-def _bare(code: CodeType) -> CodeType:
-    """The same code, its functions without docstrings: a function keeps its own as the first of its constants (CPython, funcobject.c)."""
-    constants = [_bare(item) if isinstance(item, type(code)) else item for item in code.co_consts]
-    if sys.version_info >= (3, 14):
-        documented = code.co_flags & 0x4000000  # CO_HAS_DOCSTRING
-    else:
-        documented = code.co_flags & 1 and not code.co_name.startswith("<")  # CO_OPTIMIZED: a function, no class and no module
-    if documented and isinstance(constants[0], str):
-        constants[0] = None
-    return code.replace(co_consts=tuple(constants))
-
-
-def _place(env: Mapping[str, str]) -> str:
+def place(env: Mapping[str, str]) -> str:
+    """Where the bundle is kept."""
     home = env.get("HOME", "")
     return f"{cache_dir(env, home if home.startswith('/') else '/nonexistent')}/modules-{sys.implementation.cache_tag}"
 
 
-def _foreign(env: Mapping[str, str]) -> bool:
+def foreign(env: Mapping[str, str]) -> bool:
     """Whether that lies in the folder we are in: what a project brings along is no code of ours."""
     try:
         return bool(own_below(os.getcwd(), env, env.get("HOME", "")))
@@ -211,11 +138,13 @@ def _foreign(env: Mapping[str, str]) -> bool:
         return False  # a folder that is gone
 
 
-def _key() -> tuple[object, ...]:
+def key() -> tuple[object, ...]:
+    """Whose it is."""
     return (__version__, HERE, sys.version, sys.flags.optimize)
 
 
-def _state(file: str) -> tuple[int, int, int] | None:
+def state(file: str) -> tuple[int, int, int] | None:
+    """What changes with a source."""
     try:
         info = os.stat(file)
     except OSError:

@@ -1,7 +1,7 @@
-"""Files that keep a result until its causes change: marshalled values in a folder that is ours alone, written by rename.
+"""Files that keep a result until its causes change: marshalled values in a folder that is ours alone. `inner.draft` writes them.
 
-Whatever is odd about one means that nothing was kept; a value that cannot be written is not kept. What counts as a cause is the
-caller's to say: `state` is how a path looks, to be compared with how it looked.
+Whatever is odd about one means that nothing was kept. What counts as a cause is the caller's to say: `content` is what a path has,
+to be compared with what it had.
 """
 
 from __future__ import annotations
@@ -55,38 +55,6 @@ def opened(path: str) -> int:
     return -1
 
 
-def save(path: str, value: Any, *, entries: int = 0, most: int = MOST, more: bytes = b"") -> bool:
-    """Keep `value` at `path`, in a folder of at most so many `entries` (0: any number). Whether that worked. `more` follows it in
-    the file, which is for those who `read` that."""
-    try:
-        data = marshal.dumps(value) + more
-    except ValueError:
-        return False
-    return write(path, data, entries=entries, most=most)
-
-
-def write(path: str, data: bytes, *, entries: int = 0, most: int = MOST) -> bool:
-    """The same with bytes."""
-    folder, draft = path.rpartition("/")[0], f"{path}.{os.getpid()}"
-    try:
-        make(folder)
-        if not private(os.lstat(folder)) or len(data) > most:
-            return False
-        if entries:
-            _make_room(folder, entries)
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            with open(fd, "wb") as file:
-                file.write(data)
-            os.rename(draft, path)
-        except BaseException:
-            os.unlink(draft)
-            raise
-    except (OSError, ValueError):
-        return False
-    return True
-
-
 def forget(path: str) -> bool:
     """What is kept at `path` is not any more. False, for whoever has found that it does not hold."""
     try:
@@ -94,22 +62,6 @@ def forget(path: str) -> bool:
     except OSError:
         pass
     return False
-
-
-def _make_room(folder: str, entries: int) -> None:
-    """What was written longest ago goes."""
-    found = list(os.scandir(folder))
-    if len(found) >= entries:
-        for entry in sorted(found, key=lambda one: one.stat(follow_symlinks=False).st_mtime_ns)[: len(found) - entries + 1]:
-            os.unlink(entry.path)
-
-
-def make(folder: str) -> None:
-    """Make a folder, and inner's own above it, for nobody else: `makedirs` gives its mode to the last one alone."""
-    above = folder.rpartition("/")[0]
-    if not os.path.lexists(above):
-        os.makedirs(above, mode=0o700, exist_ok=True)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
 
 
 def private(info: os.stat_result) -> bool:

@@ -1,5 +1,5 @@
 """A host that is asked everything once, and remembers what: a plan is made of one state of the machine, and the same answers
-make the same plan (`plan.store`).
+make the same plan (`plan.store`). And what makes few and cheap questions of many: those are asked again at every start (`inner.looks`).
 """
 
 from __future__ import annotations
@@ -9,17 +9,14 @@ import stat
 
 from inner.frozen import TYPE_CHECKING
 from inner.host import followed
+from inner.looks import CONTENT, ENTRY, NAMES
 from inner.paths import HostPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
 
     from inner.host import Host, Stat
-
-
-ENTRY, CONTENT, NAMES = 0, 1, 2
-FEW = 6  # names that are asked for one by one
-SMALL = 8192  # bytes of a folder that is read as a whole instead
 
 
 class Environment(dict[str, str]):
@@ -105,23 +102,11 @@ class Snapshot:
         return known
 
 
-def look(path: str, what: int) -> tuple[object, ...] | None:
-    """How a path looks: what `lstat` and `readlink` say of it; with `CONTENT` the last element says when it was last changed, also
-    behind a link, with `NAMES` what is in the folder. A folder's size means nothing: boxes come and go in it.
-    """
-    try:
-        info = os.lstat(path)
-        link = os.readlink(path) if stat.S_ISLNK(info.st_mode) else ""
-        more: tuple[object, ...] = ()
-        if what == CONTENT:
-            behind = os.stat(path) if link else info
-            more = (behind.st_ino, behind.st_size, behind.st_mtime_ns, behind.st_ctime_ns)
-        elif what == NAMES:
-            more = tuple(sorted(os.listdir(path)))
-    except (OSError, ValueError):
-        return None
-    size = 0 if stat.S_ISDIR(info.st_mode) else info.st_size
-    return (info.st_mode, info.st_uid, info.st_gid, size, info.st_dev, info.st_ino, link, more)
+def questions(paths: Iterable[tuple[str, int, Any]], settled: int) -> tuple[object, ...]:
+    """The cheapest ones with these answers (`looks.same`): what counted of each path, and how it looks (`looks.look`)."""
+    folders = tuple((path, times(path, settled), seen) for path, what, seen in paths if seen and what == NAMES)
+    entries = tuple(one for one in paths if one[2] is not None and one[1] != NAMES)
+    return entries, folders, grouped(path for path, _, seen in paths if seen is None)
 
 
 def times(path: str, until: int) -> tuple[int, int] | None:
@@ -132,20 +117,6 @@ def times(path: str, until: int) -> tuple[int, int] | None:
         return None
     found = (info.st_mtime_ns, info.st_ctime_ns)
     return found if stat.S_ISDIR(info.st_mode) and max(found) < until and info.st_dev not in _timeless() else None
-
-
-def listed(path: str, was: tuple[int, int] | None, seen: tuple[object, ...]) -> bool:
-    """Whether a folder looks as it did (`look` with `NAMES`). It is not read when nobody has changed it since."""
-    try:
-        info = os.lstat(path)
-    except (OSError, ValueError):
-        return False
-    if (
-        was == (info.st_mtime_ns, info.st_ctime_ns)
-        and (info.st_mode, info.st_uid, info.st_gid, 0, info.st_dev, info.st_ino) == seen[:6]
-    ):
-        return True
-    return look(path, NAMES) == seen
 
 
 def _timeless() -> set[int]:
@@ -160,21 +131,3 @@ def grouped(paths: Iterable[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
         folder, _, name = path.rpartition("/")
         found.setdefault(folder or "/", []).append(name)
     return tuple((folder, tuple(names)) for folder, names in found.items())
-
-
-def absent(folder: str, names: tuple[str, ...]) -> bool:
-    """Whether none of `names` is in `folder`. A small one is read at once; what it has is only believed where no rule of a file system,
-    for instance that the case of letters does not matter, could find a name that is not written there.
-    """
-    if len(names) > FEW:
-        try:
-            if os.stat(folder).st_size <= SMALL:
-                there = os.listdir(folder)
-                if "".join(there).isascii() and {name.lower() for name in there}.isdisjoint([name.lower() for name in names]):
-                    return True
-        except FileNotFoundError:
-            return True
-        except (OSError, ValueError):
-            pass
-    place = folder.rstrip("/")
-    return all(look(f"{place}/{name}", ENTRY) is None for name in names)

@@ -1,12 +1,10 @@
 """Words for one bubblewrap, as far as they do not depend on what a plan means (that is `inner.bwrap`): placeholders for descriptors
 that the launcher fills in, and the variables of the box.
 
-A plan's other words are the same in every run of it, so they are kept beside it (`packed`, `unpacked`).
+A plan's other words are the same in every run of it, so they are kept beside it (`launch.wordsmade.packed`; `unpacked`).
 """
 
 from __future__ import annotations
-
-import os
 
 from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING, frozen
@@ -100,33 +98,8 @@ def named(variable: Variable) -> str:
     return variable.name
 
 
-# --- kept ---------------------------------------------------------------------------------------------------------------
-
-
-def packed(operations: Iterable[tuple[Word, ...]]) -> tuple[Piece, ...]:
-    """Words as plain data, in few pieces: text as `--args` reads it, and what stands for a descriptor as a tuple."""
-    found: list[Piece] = []
-    text: list[bytes] = []
-    for operation in operations:
-        for word in operation:
-            if isinstance(word, str):
-                text += (os.fsencode(word), b"\0")
-                continue
-            found.append(b"".join(text))
-            text.clear()
-            if isinstance(word, Content):
-                found.append((word.data,))
-            elif isinstance(word, Source):
-                found.append((word.path, word.size))
-            elif isinstance(word, Opened):
-                found.append((word.path,))
-            else:
-                raise TypeError(f"not the same in every run: {word!r}")
-    return (*found, b"".join(text))
-
-
 def unpacked(pieces: tuple[Piece, ...]) -> tuple[Word, ...]:
-    """The way back. ValueError when these are no words."""
+    """Words that were kept as plain data. ValueError when these are none."""
     return tuple([piece if isinstance(piece, bytes) else _unpacked(*piece) for piece in pieces])
 
 

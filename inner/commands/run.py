@@ -53,7 +53,7 @@ def run(request: Request) -> int:
         raise ConfigError("`--json` shows a plan, and nothing is started then", hint="`inner run --dry-run --json`")
     from inner.launch import rundir, wording
     from inner.launch.features import probe
-    from inner.plan.store import planned
+    from inner.plan import store
 
     host = RealHost({name: value for name, value in os.environ.items() if name != AGAIN})
     refuse_own(host, normal(request.workdir if request.workdir.startswith("/") else f"{host.cwd}/{request.workdir}"))
@@ -64,16 +64,9 @@ def run(request: Request) -> int:
     state = state_dir(host.env, host.home)
     folder = rundir.name(state)
     rundir.prepare(state, f"{state}/runs", cache_dir(host.env, host.home))
-    plan, prepared, still = planned(
-        profile,
-        request,
-        host,
-        terminal=terminal,
-        args_file=_args_file(request),
-        run_dir=folder,
-        beside=lambda plan: wording.prepared(plan, probe(host.env, project=plan.project), folder),
-        sound=wording.sound,
-    )
+    text = _args_file(request)
+    known = store.find(profile, request, host, terminal=terminal, args_file=text, run_dir=folder, sound=wording.sound)
+    plan, prepared, still = known or (_planned(profile, request, host, terminal, text, folder), None, None)
     if resolved_anew and not request.args_file:  # which may be a pipe, and has been read
         _again()
     features = probe(host.env, project=plan.project)
@@ -124,9 +117,29 @@ def _profile(request: Request, host: RealHost, anew: list[bool]) -> Profile:
 
         settings = load(host, workdir=request.workdir, no_project=request.no_project)
         return resolve(request, settings, host, documents(request, settings, host))
-    from inner.profile.store import resolved
+    from inner.config.project import discover
+    from inner.profile.store import find
 
-    return resolved(request, host, again=lambda: anew.append(True))
+    project = discover(host, request.workdir)
+    known = find(request, host, project)
+    if known is None:
+        from inner.profile.writer import resolved
+
+        known, was_kept = resolved(request, host, project)
+        anew += [True] * was_kept
+    return known
+
+
+def _planned(profile: Profile, request: Request, host: RealHost, terminal: bool, args_file: bytes | None, folder: str) -> Plan:
+    """The plan made anew, and kept with bubblewrap's words for it."""
+    from inner.launch.features import probe
+    from inner.launch.wordsmade import prepared
+    from inner.plan.writer import made
+
+    def beside(plan: Plan) -> object:
+        return prepared(plan, probe(host.env, project=plan.project), folder)
+
+    return made(profile, request, host, terminal=terminal, args_file=args_file, run_dir=folder, beside=beside)
 
 
 def _args_file(request: Request) -> bytes | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 
-from inner import kept
+from inner.draft import make
 from inner.errors import HostError
 from inner.frozen import TYPE_CHECKING
 from inner.paths import quoted, state_dir
@@ -43,7 +43,7 @@ class Trust:
     def approve(self, path: str, content: bytes) -> None:
         """Trust these bytes at this path, and no others there."""
         try:
-            kept.make(self.folder)
+            make(self.folder)
             if not _private(os.lstat(self.folder), self.uid, stat.S_ISDIR):
                 hint = f"`chmod 700 {quoted(self.folder)}`"
                 raise HostError("the folder of trust decisions is open to others", where=self.folder, hint=hint)

@@ -19,7 +19,8 @@ CONTAINERS = (("/run/.containerenv", "podman"), ("/.dockerenv", "docker"), ("/ru
 
 def bubblewrap(asked: Asked) -> Iterator[Finding]:
     """Which one, and what is known of it. Raises HostError when there is none."""
-    from inner.launch.features import install, probe
+    from inner.launch.features import probe
+    from inner.launch.installed import install
 
     features = asked.features = probe(asked.host.env, host=asked.host)
     version = ".".join(map(str, features.version))
@@ -41,7 +42,7 @@ def bubblewrap(asked: Asked) -> Iterator[Finding]:
 
 def namespaces(asked: Asked) -> Iterator[Finding]:
     """A box is made and thrown away; where that fails, why."""
-    from inner.launch.features import answer
+    from inner.launch.installed import answer
     from inner.launch.refusal import MOST, SYSCTL, namespace_problem, userns_errno
 
     features = asked.features

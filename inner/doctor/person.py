@@ -146,7 +146,7 @@ def portals(asked: Asked) -> Iterator[Finding]:
 
 def tracer(asked: Asked) -> Iterator[Finding]:
     """strace, without which `inner run --trace` cannot tell what a command looked for in vain."""
-    from inner.launch.features import install
+    from inner.launch.installed import install
 
     if which(asked.host, "strace") is None:
         remedy = f"`{install(asked.host).replace('bubblewrap', 'strace')}`"

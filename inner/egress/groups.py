@@ -7,7 +7,7 @@ passwords: only their hash is stored.
 
 from __future__ import annotations
 
-from inner import kept
+from inner import draft, kept
 from inner.egress import address
 from inner.egress.rules import HTTP, HTTPS, LAN, normal_host
 from inner.errors import ConfigError
@@ -65,7 +65,7 @@ def group(name: str, host: Host | None) -> tuple[str, ...]:
     found = _ask(source, {path: text.decode("utf-8", "replace") for path, text in texts.items()}, host)
     if not found:
         raise ConfigError(NOTHING.format(name), hint="name the hosts themselves: `example.org`, `*.example.org`")
-    kept.save(_place(name, host), (FORMAT, key, *found))  # when it cannot be kept, it is asked again next time
+    draft.save(_place(name, host), (FORMAT, key, *found))  # when it cannot be kept, it is asked again next time
     return found
 
 

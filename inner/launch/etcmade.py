@@ -13,7 +13,7 @@ import os
 import stat
 import time
 
-from inner import kept
+from inner import draft, kept
 from inner.bwrap import ETC, in_etc, placed
 from inner.frozen import TYPE_CHECKING
 from inner.launch import etc, rundir
@@ -46,7 +46,7 @@ def keep(plan: Plan, state: str) -> Kept | None:
     try:
         if os.path.lexists(state) and not kept.private(os.lstat(state)):
             return None  # another user's, by `sudo`: nothing of ours is left there
-        kept.make(parent)
+        draft.make(parent)
         if not kept.private(os.lstat(parent)):
             return None
         if not _whole(folder, entries):

@@ -207,7 +207,9 @@ class Walk:
     def _save(self, top: int, folder: Folder | None) -> None:
         """Where it is worth it: writing takes a while, too."""
         if self.place and folder is not None and self.fresh >= max(WORTH, 10 * self.seen) and _kind(top) in LOCAL:
-            kept.save(self.place, (self._key(), folder), entries=ENTRIES, most=MOST)
+            from inner.draft import save  # few starts find a folder changed
+
+            save(self.place, (self._key(), folder), entries=ENTRIES, most=MOST)
 
 
 def _kind(fd: int) -> str:

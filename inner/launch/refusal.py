@@ -8,7 +8,7 @@ import os
 from inner.errors import HostError
 from inner.frozen import TYPE_CHECKING
 from inner.host import RealHost
-from inner.launch.features import answer
+from inner.launch.installed import answer
 from inner.paths import quoted
 from inner.plan.contract import RECORD
 from inner.ui import safe

@@ -106,7 +106,11 @@ class Session:
             self.plan = self.tracer.shown(self.plan, self.folder)
         plan = self.plan
         known = wording.found(self.prepared, self.features) if plan is self.decided else None
-        limitations, words, outline, etc = known or wording.made(plan, self.features)
+        if known is None:
+            from inner.launch import wordsmade
+
+            known = wordsmade.made(plan, self.features)
+        limitations, words, outline, etc = known
         open_to = syscall.unconfined(own_network=plan.namespaces.net, setuid=self.features.setuid)
         told = (*self.decided.notices, *limitations, *([open_to] if open_to else []))
         return (*words, *wording.variables(plan, self.host.env)), told, outline, etc

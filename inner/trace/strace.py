@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from inner.errors import HostError, RunError
 from inner.frozen import TYPE_CHECKING, replace
-from inner.launch.features import install
+from inner.launch.installed import install
 from inner.launch.outcome import CANNOT_EXECUTE, NOT_FOUND
 from inner.paths import BoxPath, HostPath, quoted
 from inner.plan import mounts

@@ -26,7 +26,7 @@ from inner.front import read
 from inner.guard import guard
 from inner.host import RealHost
 from inner.launch import rundir
-from inner.launch.features import _ask
+from inner.launch.installed import ask
 from inner.paths import HostPath, state_dir
 from inner.plan.build import build
 
@@ -35,7 +35,7 @@ def main():
     profile, folder = it._profile(request, host, []), rundir.name(state_dir(host.env, host.home))
     os.makedirs(folder.rpartition("/")[0], mode=0o700, exist_ok=True)
     plan = build(profile, request, host, terminal=False, run_dir=folder)
-    version, flags = _ask(bwrap, host)
+    version, flags = ask(bwrap, host)
     return it._start(plan, profile, Features(HostPath(bwrap), version, frozenset(flags)), host, folder, None, None)
 
 os.environ["INNER_STARTED_AGAIN"] = "1"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from inner import kept as keeping
+from inner import draft
 from inner.bwrap import Features
 from inner.errors import HostError
 from inner.facts import Facts
-from inner.launch import features, refusal
+from inner.launch import features, installed, refusal
 
 pytestmark = pytest.mark.box
 
@@ -121,7 +121,7 @@ def test_none_and_none_to_be_trusted_are_told_apart(env, tmp_path):
 
 
 def asked(path, tree=None):
-    return features._ask(path, Facts(tree or {}, env={}))
+    return installed.ask(path, Facts(tree or {}, env={}))
 
 
 def test_flags_are_the_first_words_of_the_lines_of_help(tmp_path):
@@ -152,7 +152,7 @@ def test_versions(says, version, tmp_path):
 
 @pytest.mark.parametrize("text", ["exec sleep 60", "exec >&- 2>&-; exec sleep 60", "sleep 60 & exec sleep 60"])
 def test_one_that_hangs_is_given_up(text, tmp_path, monkeypatch):
-    monkeypatch.setattr(features, "TIMEOUT", 0.3)
+    monkeypatch.setattr(installed, "TIMEOUT", 0.3)
     begun = time.monotonic()
     with pytest.raises(HostError, match="does not say"):
         asked(program(tmp_path, text))
@@ -160,7 +160,7 @@ def test_one_that_hangs_is_given_up(text, tmp_path, monkeypatch):
 
 
 def test_one_that_talks_without_end_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(features, "TIMEOUT", 0.5)
+    monkeypatch.setattr(installed, "TIMEOUT", 0.5)
     with pytest.raises(HostError, match="does not say"):
         asked(program(tmp_path, "exec yes"))
 
@@ -195,8 +195,8 @@ def test_it_is_asked_with_an_empty_environment(tmp_path, monkeypatch):
     ],
 )
 def test_how_to_install_it(release, hint):
-    assert features.install(Facts({"/etc/os-release": ("file", release)}, env={})) == hint
-    assert features.install(Facts({"/usr/lib/os-release": ("file", release)}, env={})) == hint
+    assert installed.install(Facts({"/etc/os-release": ("file", release)}, env={})) == hint
+    assert installed.install(Facts({"/usr/lib/os-release": ("file", release)}, env={})) == hint
 
 
 # --- keeping the answer -------------------------------------------------------------------------------------------------
@@ -223,7 +223,7 @@ def test_what_was_learnt_is_kept_for_this_user_alone(env):
 
 def test_another_file_is_asked_anew(env, tmp_path):
     path = program(tmp_path / "own", SPEAKS)
-    keeping.save(str(cache(env)), (key_of(path), (0, 8, 0), ("size",)))
+    draft.save(str(cache(env)), (key_of(path), (0, 8, 0), ("size",)))
     assert features._read(str(cache(env)), key_of(path)) == ((0, 8, 0), ("size",))
     program(tmp_path / "own", SPEAKS + " ")
     assert features._read(str(cache(env)), key_of(path)) is None
@@ -234,7 +234,7 @@ def test_another_file_is_asked_anew(env, tmp_path):
 def forged(env, change):
     """A cache that claims something else of the real one, then `change`."""
     key = key_of(REAL)
-    keeping.save(str(cache(env)), (key, (9, 9), ("forged",)))
+    draft.save(str(cache(env)), (key, (9, 9), ("forged",)))
     assert features.probe(env).version == (9, 9)  # as it is, it is believed
     change(cache(env))
     return features.probe(env).version
@@ -261,7 +261,7 @@ def relink(path):
         lambda path: path.write_bytes(b""),
         lambda path: path.write_bytes(b"garbage"),
         lambda path: path.write_bytes(path.read_bytes()[:-3]),
-        lambda path: path.write_bytes(path.read_bytes() + b"x" * keeping.MOST),
+        lambda path: path.write_bytes(path.read_bytes() + b"x" * draft.MOST),
         lambda path: (path.unlink(), os.mkfifo(path)),
         lambda path: (path.unlink(), path.mkdir()),
         relink,
@@ -276,7 +276,7 @@ def relink(path):
     ],
 )
 def test_a_cache_that_is_not_ours_alone_counts_as_none(change, env):
-    assert forged(env, change) == features._ask(REAL, Facts({}, env={}))[0]
+    assert forged(env, change) == installed.ask(REAL, Facts({}, env={}))[0]
 
 
 def test_a_cache_of_another_user_counts_as_none(env):

@@ -12,7 +12,7 @@ import pytest
 from program import INNER, inner
 from projects import GIT_ENV, Machine
 
-from inner import kept, progress
+from inner import draft, kept, progress
 from inner.launch import aftermath, folders
 from inner.launch.guarding import Guarding
 from inner.paths import HostPath
@@ -118,7 +118,7 @@ def test_what_only_we_could_not_have_kept_counts_for_nothing(tmp_path, still, sp
         place.rename(cache / "folders" / kept.name(str(other)))
         project = other
     else:
-        kept.save(str(place), (1, 2, 3))
+        draft.save(str(place), (1, 2, 3))
     found, read = look(project, cache)
     assert (found.whole, read) == (True, 69)
 

@@ -17,7 +17,7 @@ from program import INNER, ROOT, inner
 
 from inner import kept
 from inner.host import RealHost
-from inner.plan import store
+from inner.plan import store, writer
 from inner.plan.build import build
 from inner.profile.model import Entrypoint, Env, Profile, Sandbox
 from inner.request import Request
@@ -112,13 +112,9 @@ def planned(project, env, profile=TEST, *, run_dir="/state/runs/1", **request):
     """The plan of a start, that of `build`, and whether the first was kept."""
     host = RealHost(env, cwd=str(project))
     words = Request(**request)
-    found = []
-    real, store._built = store._built, lambda *given, **more: found.append(1) or real(*given, **more)
-    try:
-        plan = store.planned(profile, words, host, terminal=False, run_dir=run_dir)[0]
-    finally:
-        store._built = real
-    return plan, build(profile, words, host, terminal=False, run_dir=run_dir), not found
+    known = store.find(profile, words, host, terminal=False, run_dir=run_dir)
+    plan = known[0] if known is not None else writer.made(profile, words, host, terminal=False, run_dir=run_dir)
+    return plan, build(profile, words, host, terminal=False, run_dir=run_dir), known is not None
 
 
 @pytest.fixture

@@ -9,16 +9,17 @@ import pytest
 from inner.errors import ConfigError, RunError
 from inner.frozen import replace
 from inner.host import RealHost
-from inner.launch import wording
+from inner.launch import wording, wordsmade
 from inner.launch.fds import Descriptors, resolve
 from inner.launch.features import probe
+from inner.launch.wordsmade import packed
 from inner.paths import BoxPath, HostPath
-from inner.plan import store
+from inner.plan import store, writer
 from inner.plan.model import Data, Overlay, Private, Variable
 from inner.profile.model import Profile
 from inner.records.write import outline
 from inner.request import Request
-from inner.words import Content, Given, Opened, Source, packed, unpacked
+from inner.words import Content, Given, Opened, Source, unpacked
 
 RUN = "/proc/state/runs/20260101-000000-aaaaaa"  # where nobody can keep an /etc
 
@@ -34,14 +35,13 @@ def kept(tmp_path):
 
     def planned(run_dir=RUN):
         host = RealHost(env, cwd=str(project))
-        return store.planned(
-            Profile("test"),
-            Request(words=("true",)),
-            host,
-            terminal=False,
-            run_dir=run_dir,
-            beside=lambda plan: wording.prepared(plan, features, run_dir),
-        )[:2]
+        given = (Profile("test"), Request(words=("true",)), host)
+        known = store.find(*given, terminal=False, run_dir=run_dir)
+        if known is not None:
+            return known[:2]
+        return writer.made(
+            *given, terminal=False, run_dir=run_dir, beside=lambda plan: wordsmade.prepared(plan, features, run_dir)
+        ), None
 
     planned.features = features
     return planned
@@ -64,8 +64,8 @@ def test_words_that_were_kept_are_those_of_the_plan(kept):
     again, prepared = kept()
     assert again == plan
     limitations, words, name, _ = wording.found(prepared, kept.features)
-    assert told(words) == told(wording.made(plan, kept.features)[1])
-    assert limitations == wording.made(plan, kept.features)[0]
+    assert told(words) == told(wordsmade.made(plan, kept.features)[1])
+    assert limitations == wordsmade.made(plan, kept.features)[0]
     assert name == outline(plan, RUN)
     assert any(isinstance(word, Source) for word in words)
 
@@ -75,7 +75,7 @@ def test_the_folder_of_the_run_is_this_runs(kept, tmp_path):
     other = RUN.replace("aaaaaa", "bbbbbb")
     plan, prepared = kept(other)
     _, words, name, _ = wording.found(prepared, kept.features)
-    assert told(words) == told(wording.made(plan, kept.features)[1])
+    assert told(words) == told(wordsmade.made(plan, kept.features)[1])
     assert name == outline(plan, other)
 
 
@@ -97,14 +97,14 @@ def test_another_bubblewrap_has_other_words(kept):
 
 def test_what_a_run_changes_is_not_kept(kept):
     plan, _ = kept()
-    assert wording.prepared(plan, kept.features, RUN)
+    assert wordsmade.prepared(plan, kept.features, RUN)
     for change in (
         {"private": (Private(BoxPath("/home/user/.key")),)},
         {"guard": replace(plan.guard, apart=True)},
         {"mounts": (*plan.mounts, Overlay(HostPath("/usr/share"), BoxPath("/data")))},
         {"mounts": (*plan.mounts, Data(BoxPath("/etc/a\0b"), b""))},
     ):
-        assert wording.prepared(replace(plan, **change), kept.features, RUN) is None
+        assert wordsmade.prepared(replace(plan, **change), kept.features, RUN) is None
 
 
 def test_a_variable_has_its_value_of_now(kept):

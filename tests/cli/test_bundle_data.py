@@ -11,10 +11,10 @@ from program import ROOT, inner
 FROM_THE_BUNDLE = """
 import os, pkgutil, sys
 sys.path.insert(0, sys.argv[1])
-from inner import bundle, kept
+from inner import bundle, kept, linker
 import inner.launch.canaries, inner.launch.inquiry, inner.inside
 kept.SETTLED = 0
-bundle.make(os.environ)
+linker.make(os.environ)
 for name in [name for name in sys.modules if name.startswith("inner.") and name not in ("inner.bundle", "inner.kept", "inner.frozen", "inner.paths")]:
     del sys.modules[name]
 assert bundle.use(os.environ)
@@ -36,10 +36,10 @@ def test_the_programs_of_an_attack_are_found_when_modules_come_from_the_bundle(t
 AFTER_A_FORK = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from inner import bundle, kept
+from inner import bundle, kept, linker
 import inner.launch.outcome, inner.launch.signals, inner.launch.relay
 kept.SETTLED = 0
-bundle.make(os.environ)
+linker.make(os.environ)
 for name in [name for name in sys.modules if name.startswith("inner.launch") or name == "inner.frozen"]:
     del sys.modules[name]
 finder = bundle.use(os.environ)
@@ -84,15 +84,15 @@ def test_a_part_of_a_bundle_is_none(tmp_path):
 A_RUN_THAT_CAME_TO_NOTHING = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from inner import bundle, kept
+from inner import bundle, kept, linker
 kept.SETTLED = 0
 import inner.commands.run, inner.launch.session
-bundle.make(os.environ)
+linker.make(os.environ)
 finder = bundle.use(os.environ)
 first = [names for names, _, _ in finder.first]
 for name in [name for name in sys.modules if name.startswith(("inner.launch", "inner.commands"))]:
     del sys.modules[name]
-bundle.make(os.environ)
+linker.make(os.environ)
 sys.meta_path.remove(finder)
 print(sum(map(len, first)), [names for names, _, _ in bundle.use(os.environ).first] == first)
 """
@@ -110,15 +110,15 @@ def test_a_run_that_comes_to_nothing_takes_nothing_from_the_modules_of_a_start(t
 WITHOUT_DOCSTRINGS = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from inner import bundle
+from inner import linker
 def told(): "word"; return "first"
 def silent(): return "first"
 for one, doc in ((told, None), (silent, None)):
-    bare = type(one)(bundle._bare(one.__code__), {})
+    bare = type(one)(linker.bare(one.__code__), {})
     assert (bare.__doc__, bare()) == (doc, "first"), (one, bare.__doc__)
 text = compile('class Kind:\\n    "word"\\n    def told(self): "more"', "x", "exec")
 names = {}
-exec(bundle._bare(text), {"__name__": "x"}, names)
+exec(linker.bare(text), {"__name__": "x"}, names)
 print(names["Kind"].__doc__, names["Kind"].told.__doc__)
 """
 

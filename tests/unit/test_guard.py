@@ -5,7 +5,8 @@ import os
 import pytest
 
 from inner import errors
-from inner.guard import SCARCE, SURPRISE, guard
+from inner.guard import guard
+from inner.surprise import SCARCE, SURPRISE
 
 
 @pytest.fixture(autouse=True)

@@ -6,13 +6,13 @@ import os
 
 import pytest
 
-from inner import kept
+from inner import draft, kept
 
 
 @pytest.fixture
 def place(tmp_path):
     path = str(tmp_path / "cache" / "value")
-    assert kept.save(path, ("key", 1, None, b"x"))
+    assert draft.save(path, ("key", 1, None, b"x"))
     return path
 
 
@@ -53,15 +53,15 @@ def test_damaged_bytes_are_nothing(place):
 def test_a_failed_save_leaves_nothing(place):
     folder = os.path.dirname(place)
     os.mkdir(place + ".folder")
-    assert not kept.save(place + ".folder", 1)
-    assert not kept.save(place, object())
+    assert not draft.save(place + ".folder", 1)
+    assert not draft.save(place, object())
     assert sorted(os.listdir(folder)) == ["value", "value.folder"]
 
 
 def test_the_oldest_make_room(tmp_path):
     for number in range(6):
         path = str(tmp_path / str(number))
-        kept.save(path, number, entries=4)
+        draft.save(path, number, entries=4)
         os.utime(path, (number, number))
     assert sorted(os.listdir(tmp_path)) == ["2", "3", "4", "5"]
 

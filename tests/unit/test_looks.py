@@ -7,10 +7,11 @@ import time
 
 import pytest
 
-from inner import snapshot
-from inner.snapshot import NAMES, absent, grouped, listed, look, times
+from inner import looks
+from inner.looks import NAMES, absent, listed, look
+from inner.snapshot import grouped, times
 
-MANY = tuple(f".name{number}" for number in range(2 * snapshot.FEW))
+MANY = tuple(f".name{number}" for number in range(2 * looks.FEW))
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_one_that_appears_is_seen(folder, make):
 
 def test_a_large_folder_and_one_with_names_that_could_be_folded_are_asked_for_each_name(folder, monkeypatch):
     asked = []
-    monkeypatch.setattr(snapshot, "look", lambda path, what: asked.append(path))
+    monkeypatch.setattr(looks, "look", lambda path, what: asked.append(path))
     assert absent(str(folder), MANY)
     assert not asked
     (folder / MANY[0].upper()).touch()  # on a file system without cases this is the name itself
@@ -46,7 +47,7 @@ def test_a_large_folder_and_one_with_names_that_could_be_folded_are_asked_for_ea
     assert absent(str(folder), MANY)
     assert len(asked) == 2 * len(MANY)
     (folder / ".na\u200cme0").unlink()
-    monkeypatch.setattr(snapshot, "SMALL", 0)
+    monkeypatch.setattr(looks, "SMALL", 0)
     assert absent(str(folder), MANY)
     assert len(asked) == 3 * len(MANY)
 
@@ -64,7 +65,7 @@ def test_a_folder_is_read_again_only_when_it_changed(folder, monkeypatch):
     seen, later = look(str(folder), NAMES), time.time_ns() + 10**9
     was = times(str(folder), later)
     assert was
-    monkeypatch.setattr(snapshot, "look", lambda path, what: pytest.fail("read again"))
+    monkeypatch.setattr(looks, "look", lambda path, what: pytest.fail("read again"))
     assert listed(str(folder), was, seen)
     monkeypatch.undo()
     (folder / "another").touch()

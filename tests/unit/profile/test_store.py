@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from inner import kept
+from inner.config.project import discover
 from inner.config.trust import Trust
-from inner.profile import store
+from inner.profile import store, writer
 from inner.request import Request
 
 
@@ -26,9 +27,10 @@ DEFAULT = Request()
 
 def get(machine, request=DEFAULT):
     """The profile, and whether it was found kept."""
-    again = []
-    profile = store.resolved(request, machine.host(), again=lambda: again.append(1))
-    return profile, not again
+    host = machine.host()
+    project = discover(host, request.workdir)
+    known = store.find(request, host, project)
+    return (known, True) if known is not None else (writer.resolved(request, host, project)[0], False)
 
 
 REQUESTS = (
