@@ -1,8 +1,8 @@
-"""What a launcher calls. `prepare` forks the egress process before bubblewrap starts; `attach` gives the box its network while
-bubblewrap holds the command back (`--block-fd`); `close` ends it. Only light imports: all the rest is the egress process's.
+"""What a launcher calls. `prepare` forks the egress process; `attach` gives the box its network while bubblewrap holds the command
+back (`--block-fd`); `close` ends it. Only light imports: all the rest is the egress process's.
 
     egress = prepare(network, host, event_fd=fd)       # ConfigError for entries that are none
-    supervisor.run(..., on_started=egress.attach)      # RunError when the box cannot have its network
+    egress.attach(pid)                                 # or `call` and `wait`; RunError when the box cannot have its network
     egress.questions()                                 # when its `fd` can be read
     egress.close()
 """
@@ -17,14 +17,16 @@ from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import signal as _signal
     import socket as _socket
     from collections.abc import Mapping
 
+    from inner.egress.rules import Rules
     from inner.host import Host
-    from inner.origin import Origin
     from inner.plan.model import Network
     from inner.profile.model import Credential
 else:
+    import _signal
     import _socket
 
 PATIENCE = 15.0  # seconds for the box to get its network
@@ -46,13 +48,23 @@ class Egress:
         return self._control.fileno()
 
     def attach(self, child_pid: int) -> None:
-        """Gives the box whose first process has this number its network: when this returns, the listeners wait. Raises RunError
-        with whatever went wrong, also before this was called."""
+        """Gives the box whose first process has this number its network."""
+        self.call(child_pid)
+        self.wait()
+
+    def call(self, child_pid: int) -> None:
+        """The first half of it."""
+        try:
+            self._control.send(b"attach %d" % child_pid)
+        except OSError:  # it has ended, and `wait` says why
+            pass
+
+    def wait(self) -> None:
+        """When this returns, the listeners wait. Raises RunError with whatever went wrong, also before `call`."""
         poll = select.poll()
         poll.register(self.fd, select.POLLIN)
         message = b"!the network process does not answer"
         try:
-            self._control.send(b"attach %d" % child_pid)
             if poll.poll(PATIENCE * 1000):
                 message = self._control.recv(4096)
         except OSError:
@@ -114,41 +126,45 @@ def prepare(
     network: Network,
     host: Host | None = None,
     *,
+    rules: Rules | None = None,
+    ends: tuple[_socket.socket, _socket.socket] | None = None,
     credentials: Mapping[str, Credential] | None = None,
-    origins: Mapping[str, Origin] | None = None,
     event_fd: int = -1,
     folder: str = "",
     spare: tuple[str, ...] | None = None,
 ) -> Egress:
-    """Forks the egress process. `host` answers for groups (`@pip`) and credentials; `event_fd` gets the record (`record`), and is
+    """Forks the egress process. `host` answers for groups (`@pip`) and credentials; `rules` are those of the network, where they are
+    known, and `ends` those of a conversation with it (unix(7), SOCK_SEQPACKET), ours and its own; `event_fd` gets the record (`record`), and is
     left to the caller to close; in `folder` it is asked for hosts while the box runs (`approvals`), and the user is asked about all but
     those of `spare`, unless it is None. Must be called by the main thread of a process with no other: the fork copies only that one, and
     the process ends with the thread that made it (prctl(2), PR_SET_PDEATHSIG). Raises ConfigError, RunError."""
-    wanted = None
-    if network.mode == "allowlist":
+    if rules is None and network.mode == "allowlist":
         from inner.egress.listing import rules_of
 
-        wanted = rules_of(network, host, origins)
+        rules = rules_of(network, host)
     spared = None
     if spare is not None:
-        from inner.egress.rules import rules
+        from inner.egress.rules import rules as read
 
-        spared = rules(spare)
+        spared = read(spare)
     published = [(_published(outside), inside) for outside, inside in network.publish]
-    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+    ours, theirs = ends or _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
     parent = os.getpid()
+    old = _signal.pthread_sigmask(_signal.SIG_BLOCK, range(1, 32))  # our wake-up pipe is the child's as well until it lets go of it
     try:
         pid = os.fork()
     except OSError as problem:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, old)
         raise RunError(f"cannot start the network process: {problem.strerror}", hint="inner doctor") from None
     if pid == 0:
         try:
             ours.close()
             from inner.egress.process import Task, become
 
-            become(theirs, parent, Task(wanted, event_fd, credentials or {}, host, folder, spared, tuple(published)))
+            become(theirs, parent, Task(rules, event_fd, credentials or {}, host, folder, spared, tuple(published)))
         finally:  # interrupted, or an installation that has just been removed: what the parent gives back is not ours to give
             os._exit(1)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, old)
     theirs.close()
     for listener, _ in published:
         listener.close()

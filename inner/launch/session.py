@@ -72,7 +72,7 @@ class Session:
         """Start the box, stay until it has ended. Raises RunError and its kin, and Stale when the host is not as the plan says."""
         words, told, outline, etc = self._words()
         plan = self.plan
-        if told or plan.copies or plan.private or plan.scaffolding or plan.network.mode == "allowlist" or plan.network.publish:
+        if told or plan.copies or plan.private or plan.scaffolding:
             self._sure()  # more than the project would be touched
         for text in told:
             self.warn(text)
@@ -147,7 +147,7 @@ class Session:
         if plan.network.mode == "allowlist" or plan.network.publish:
             from inner.launch import network
 
-            self.reached = network.of(plan, self.profile, self.host, self.account.recording(), folder, undo)
+            self.reached = network.Network(plan, self.profile, self.host, folder, undo)
 
     def _box(self, words: tuple[Word, ...]) -> Outcome:
         plan = self.plan
@@ -161,6 +161,7 @@ class Session:
             setuid=self.features.setuid,
             enter=self.enter,
             stdio=self.stdio,
+            meanwhile=self._forked,
             on_started=self._started,
             beside=self.reached.beside if self.reached is not None else None,
             log=self.account.log,
@@ -169,11 +170,18 @@ class Session:
             self._sure()
         return outcome
 
+    def _forked(self) -> None:
+        """Bubblewrap has been forked, and has yet to make the box."""
+        self._sure()
+        if self.reached is not None:
+            self.reached.begin(self.account.recording())
+
     def _started(self, pid: int) -> None:
         """Pid 1 of the box is there, and runs nothing before this returns."""
+        if self.reached is not None:
+            self.reached.attach(pid)
         from inner.launch import limits
 
-        self._sure()
         self.held = limits.Held(self.plan, self.host.env, self.folder)
         self.undo.later(self.held.close)
         self.held.prepare()
@@ -182,9 +190,9 @@ class Session:
         if self.limited is not None:
             self.limited(found)
         self.account.started(pid)
-        if self.reached is not None:
-            self.reached.attach(pid)
         self.guard.foresee()
+        if self.reached is not None:
+            self.reached.wait()
 
     def _ended(self, outcome: Outcome) -> Outcome:
         if self.reached is not None:

@@ -44,6 +44,7 @@ def run(
     grace: float = GRACE,
     clipboard: bool = False,
     setuid: bool = False,
+    meanwhile: Callable[[], object] | None = None,
     on_started: Callable[[int], object] | None = None,
     enter: Callable[[], None] | None = None,
     given: Mapping[str, int] | None = None,
@@ -55,8 +56,8 @@ def run(
     """Runs `command` in the box that `words` describe, to its end.
 
     `terminal`: "private" gives the box a pty of its own, when one of `stdio` is a terminal; "none" a session without one.
-    `timeout`, `grace`: seconds, 0 for no limit. `on_started(pid)` is called with the host's number of pid 1 of the box, before
-    anything in the box runs (`--block-fd`); an error it raises ends the run. `enter` is called in the process that becomes
+    `timeout`, `grace`: seconds, 0 for no limit. `meanwhile` is called once bubblewrap has been forked, and `on_started(pid)` with the host's number of pid 1 of the box, both before
+    anything in the box runs (`--block-fd`); an error that they raise ends the run. `enter` is called in the process that becomes
     bubblewrap, before it does. `given`: descriptors for the words that name one;
     `status` and `block` are ours. `beside`: a descriptor, and what is called whenever it can be read while the command runs, with a way to say a line to the
     user (`Streams.say`), until it returns False. `log`: a descriptor that gets every byte of output, as it was written. `starter` makes the start, when it is
@@ -83,6 +84,8 @@ def run(
                 enter=enter,
             )
         )
+        if meanwhile is not None:
+            meanwhile()
         supervisor.watch(began + timeout if timeout > 0 else 0.0, on_started)
         ended = supervisor.finish()
     finally:
@@ -147,9 +150,8 @@ class Supervisor:
             self._turn(min(wake) - now if wake else None)
             if self.start.gate >= 0 and self.job.init is not None:
                 if on_started is not None:
-                    before = set(tree.children(os.getpid()))
                     on_started(self.job.init.pid)
-                    self.job.others |= set(tree.children(os.getpid())) - before  # the keeper of a scope: the box runs nothing yet
+                    self.job.others |= set(tree.children(os.getpid())) - {self.job.bwrap}  # the box runs nothing yet
                 try:
                     os.write(self.start.gate, b"\n")
                 except BrokenPipeError:
