@@ -150,7 +150,9 @@ def prepare(
     published = [(_published(outside), inside) for outside, inside in network.publish]
     ours, theirs = ends or _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
     parent = os.getpid()
-    old = _signal.pthread_sigmask(_signal.SIG_BLOCK, range(1, 32))  # our wake-up pipe is the child's as well until it lets go of it
+    old = _signal.pthread_sigmask(
+        _signal.SIG_BLOCK, range(1, 32)
+    )  # our wake-up pipe is the child's as well until it lets go of it
     try:
         pid = os.fork()
     except OSError as problem:

@@ -89,5 +89,7 @@ class Network:
         self.look()
         self._egress.stop()  # it takes itself apart while we look at what the box has left
         if self._why:
-            lost = "the box reached no host" if self._plan.network.mode == "allowlist" else "nothing that it published was reached"
+            lost = (
+                "the box reached no host" if self._plan.network.mode == "allowlist" else "nothing that it published was reached"
+            )
             warn(f"the network of this run ended before it: {self._why}; from then on {lost}")
