@@ -44,7 +44,7 @@ class Account:
         self.plan, self.env, self.folder = plan, env, folder
         self.undo, self.warn, self.kept, self.outline = undo, warn, kept, outline
         self.most = most
-        self.log = -1
+        self.log = self.live = -1
         self._record: Record | None = None
         self._planned = self._rotated = False
 
@@ -52,7 +52,8 @@ class Account:
         """Make the folder and the log. Raises RunError where the run cannot do without."""
         undo = self.undo
         try:
-            undo.later(os.close, rundir.begin(self.folder))
+            self.live = rundir.begin(self.folder)
+            undo.later(os.close, self.live)
             undo.later(rundir.finish, self.folder)
         except RunError as problem:
             self.kept = False
@@ -125,8 +126,11 @@ class Account:
         """Pid 1 of the box is there, and has run nothing yet: bubblewrap is busy, so that this costs the start no time."""
         from inner.launch import tree
 
+        space = tree.namespace(pid)
+        if self.live >= 0:
+            rundir.made(self.live, pid, space)
         self._plan()
-        self.recording().write("started", pid=pid, namespace=tree.namespace(pid))
+        self.recording().write("started", pid=pid, namespace=space)
         self._rotate()
 
     def _rotate(self) -> None:

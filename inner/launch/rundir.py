@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import marshal
 import os
 import time
 
@@ -17,6 +18,7 @@ from inner.paths import HostPath, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 LOCK = "lock"
 LEVELS = 6  # of folders that are removed where they are
@@ -57,7 +59,7 @@ def begin(path: str) -> int:
                 os.makedirs(folder, mode=0o700, exist_ok=True)
             _ours(folder)
         while True:
-            fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            fd = os.open(lock, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             fcntl.flock(fd, fcntl.LOCK_EX)
             if os.fstat(fd).st_nlink:
                 break
@@ -71,6 +73,30 @@ def begin(path: str) -> int:
     except OSError as problem:
         raise _unmade(problem, runs) from None
     return fd
+
+
+def made(fd: int, pid: int, space: int) -> None:
+    """Note pid 1 of the box, and its pid namespace, behind what `live` has already: the record may be thrown away, this is not."""
+    try:
+        os.write(fd, marshal.dumps((pid, space)))
+    except OSError:
+        pass  # no room: as little as for the record
+
+
+def left(path: str) -> tuple[tuple[Any, ...], tuple[int, int]]:
+    """What a run has noted in `live`: of its project (`guarding`), and its box; zeros and nothing for what it did not come to."""
+    project: tuple[Any, ...] = ()
+    box = (0, 0)
+    try:
+        with open(live(path), "rb") as file:
+            while noted := marshal.load(file):  # noqa: S302 - ours, where no box can write
+                if len(noted) == 2:
+                    box = noted
+                else:
+                    project = noted
+    except (OSError, ValueError, EOFError, TypeError):
+        pass
+    return project, box
 
 
 def create(path: str) -> int:

@@ -212,10 +212,9 @@ class Session:
 def recover(folder: str, warn: Callable[[str], None], progress: Callable[[str], None] | None = None) -> None:
     """Undo on the host what the run of `folder` would have undone itself."""
     from inner.launch import limits
-    from inner.records import write
 
-    box = write.box(folder)
-    if box is not None:
+    _, box = rundir.left(folder)
+    if box[0]:
         tree.end(*box)
     else:  # killed while bubblewrap was busy, inner does not take the box along (bubblewrap's --die-with-parent is set late)
         tree.end_lost()

@@ -102,18 +102,6 @@ class Record:
             self.fd = -1
 
 
-def box(folder: str) -> tuple[int, int] | None:
-    """Pid 1 of the box of a run and its pid namespace, as the record has them; None when it was not made."""
-    try:
-        fd = os.open(f"{folder}/{RECORD}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return None
-    with open(fd, "rb") as file:
-        line = file.read(1 << 20).partition(b'"event":"started",')[2].partition(b"\n")[0]
-    numbers = [int(part.partition(b":")[2]) for part in line.rstrip(b"}").split(b",") if part.partition(b":")[2].isdigit()]
-    return (numbers[0], numbers[1]) if len(numbers) == 2 else None
-
-
 def digest(plan: Plan, folder: str = "", known: str = "") -> str:
     """A name for exactly this plan: the same words, mounts, contents and names of variables give the same one, in every run
     (`folder` is the run's own). Where a line came from does not matter, and values that a variable has outside are not known.
