@@ -35,6 +35,7 @@ CLONE_NEWTIME = 0x80
 S_ISUID = 0o4000
 MAKES_A_FILE = 0o100 | 0o20000000  # O_CREAT and the bit of O_TMPFILE
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
+F_SETLEASE, F_SETDELEG = 1024, 1040  # linux/fcntl.h; the second, for folders, since 6.19
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
 NETLINK_ROUTE = 0
 HARMLESS = 0x0008 | 0x0020000 | 0x0040000  # personality(2): PER_LINUX32, UNAME26, ADDR_NO_RANDOMIZE
@@ -171,6 +172,12 @@ GROUPS = (
             Rule({"process_vm_readv": (310, 270), "process_vm_writev": (311, 271)}, ENOSYS),
             Rule({"pidfd_getfd": (438, 438)}, EPERM),
         ),
+    ),
+    Group(
+        "Leases",
+        "whoever opens a file that is leased waits for who leased it, 45 seconds at a time (/proc/sys/fs/lease-break-time): outside as"
+        " well, and a file that the box may only read is enough",
+        (Rule({"fcntl": (72, 25)}, ALLOW, ((1, EQUAL, F_SETLEASE, EPERM), (1, EQUAL, F_SETDELEG, EPERM))),),
     ),
     Group(
         "Files by handle",

@@ -61,7 +61,7 @@ ALLOWED_NESTED = (
 NESTED = set(ALLOWED_NESTED.split())
 WHOLE = {name: errno for errno, names in REFUSED.items() for name in names.split()}
 ARGUMENTS = (
-    "ioctl socket socketpair clone unshare chmod fchmod creat mknod fchmodat fchmodat2 mknodat open openat ptrace personality"
+    "ioctl fcntl socket socketpair clone unshare chmod fchmod creat mknod fchmodat fchmodat2 mknodat open openat ptrace personality"
 )
 LOOKED_AT = set(ARGUMENTS.split())
 
@@ -76,6 +76,8 @@ def expected(name: str, args: tuple[int, ...], *, nested: bool = False) -> str:
     match name:
         case "ioctl":
             return "EPERM" if b in (0x5412, 0x541C) else ALLOW
+        case "fcntl":
+            return "EPERM" if b in (1024, 1040) else ALLOW
         case "socket" | "socketpair":
             if a in (1, 2, 10) or (a == 16 and c == 0):
                 return ALLOW
@@ -104,7 +106,7 @@ WORDS = st.one_of(
     st.integers(0, 2**64 - 1),
     st.integers(0, 64),
     st.sampled_from(
-        [0x5412, 0x541C, 0x10000000, 0x80, 0o4755, 0o755, 0o100, 0o20200000, 0x40000, 0x60008, 0xFFFFFFFF, 0x4206, 0x420D, 16, 40]
+        [0x5412, 0x541C, 0x10000000, 0x80, 0o4755, 0o755, 0o100, 0o20200000, 0x40000, 0x60008, 0xFFFFFFFF, 0x4206, 0x420D, 16, 40, 1024, 1030, 1040]
     ),
     st.sampled_from([0x5412, 0x541C, 0x10000000, 40, 0o4755]).map(lambda low: low | 0xDEAD << 32),
 )
