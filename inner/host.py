@@ -140,8 +140,8 @@ def realpath(host: Host, path: str) -> HostPath:
     return followed(host, path) if resolve is None else resolve(path)
 
 
-def followed(host: Host, path: str) -> HostPath:
-    """`realpath`, component by component."""
+def followed(host: Host, path: str, passed: list[str] | None = None) -> HostPath:
+    """`realpath`, component by component. `passed` gets the links on the way, each where it really is."""
     done, todo, links = "", [p for p in path.split("/") if p], 0
     todo.reverse()
     while todo:
@@ -157,6 +157,8 @@ def followed(host: Host, path: str) -> HostPath:
             done = here
             continue
         links += 1
+        if passed is not None:
+            passed.append(here)
         target = host.readlink(here)
         if target.startswith("/"):
             done = ""

@@ -317,7 +317,7 @@ def _profile_mounts(box: Box) -> None:
             hint = f"{grant} grants it, read-only, without a mount" if key else "no profile can show it"
             raise ConfigError(f"`{src}` is hidden from every box", where=str(origin), hint=hint)
         if spec.mode in ("rw", "safe-rw") and spec.mode == "rw":
-            refuse_writable(box.host, real, box.secrets, str(origin), hint="mount it read-only, or a folder below it")
+            refuse_writable(box.host, real, box.secrets, str(origin), hint="mount it read-only, or a folder below it", whole=True)
         if spec.mode == "overlay":
             if what != "dir":
                 raise ConfigError(

@@ -6,11 +6,11 @@ Pure; the two halves are `plan.gitdir` and `plan.protect`.
 from __future__ import annotations
 
 from inner.frozen import TYPE_CHECKING, frozen, replace
-from inner.host import realpath
-from inner.paths import BoxPath, HostPath, config_dir, covers
+from inner.paths import BoxPath, HostPath, covers
 from inner.plan.gitdir import GitDir
 from inner.plan.identity import steering
 from inner.plan.model import Bind, Guard, Variable
+from inner.plan.project import settings
 from inner.plan.protect import ALWAYS, LATE, Protection, masks, tracked
 
 if TYPE_CHECKING:
@@ -94,9 +94,7 @@ def guard(
 
 def _settings(host: Host, project: str) -> list[str]:
     """Inner's own, where the project is what they lead to: dotfiles that are worked on."""
-    own = config_dir(host.env, host.home)
-    found = dict.fromkeys(realpath(host, place) for place in (own, f"{own}/config.toml", f"{own}/profiles"))
-    return [place for place in found if place != project and covers(project, place) and host.lstat(place) is not None]
+    return [place for place in settings(host) if place != project and covers(project, place) and host.lstat(place) is not None]
 
 
 def _finished(shadow: Shadow, host: Host, protection: Protection, hidden: Iterable[str], notices: list[str]) -> Shadow:

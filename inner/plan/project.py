@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING
-from inner.host import kind, realpath
-from inner.paths import HostPath, covers, normal
+from inner.host import followed, kind, realpath
+from inner.paths import HostPath, config_dir, covers, normal
 
 if TYPE_CHECKING:
     from inner.host import Host
@@ -52,6 +55,7 @@ HOME_FOLDERS = (
 )
 
 
+PACKAGE = os.path.realpath(os.path.dirname(os.path.dirname(__file__)))
 START = "start in a project: `cd PROJECT`, or name one with `-w PATH`"
 
 
@@ -67,8 +71,10 @@ def workdir(host: Host, wanted: str, secrets: Secrets, where: str = "") -> HostP
     return real
 
 
-def refuse_writable(host: Host, real: HostPath, secrets: Secrets, where: str = "", *, hint: str = START) -> None:
-    """Raise ConfigError when `real` must not be writable in a box."""
+def refuse_writable(
+    host: Host, real: HostPath, secrets: Secrets, where: str = "", *, hint: str = START, whole: bool = False
+) -> None:
+    """Raise ConfigError when `real` must not be writable in a box. `whole`: nothing below it will be protected (`plan.guard`)."""
     home = realpath(host, host.home)
     if real != "/" and covers(real, home):
         name = "your home folder" if real == home else "a folder that holds your home folder"
@@ -96,3 +102,28 @@ def refuse_writable(host: Host, real: HostPath, secrets: Secrets, where: str = "
                 hint=f"`export {name}=...`, a folder that no box may write to",
                 where=where,
             )
+    if any(covers(place, real) or (whole and covers(real, place)) for place in settings(host)):
+        raise ConfigError(f"`{real}` cannot be writable in a box: inner reads its settings there", hint=hint, where=where)
+    code = next((place for place in program() if covers(real, place)), PACKAGE if covers(PACKAGE, real) else "")
+    if code:
+        raise ConfigError(
+            f"`{real}` cannot be writable in a box: this inner is run from `{code}`, and what is changed there would run outside",
+            hint="install it elsewhere: `sh packaging/install.sh` in inner's own folder",
+            where=where,
+        )
+
+
+def settings(host: Host) -> list[HostPath]:
+    """From where inner's own settings are read: a folder, and what links in it lead to; and the links on the way."""
+    own = config_dir(host.env, host.home)
+    profiles = [f"{own}/profiles/{name}" for name in host.listdir(f"{own}/profiles") if name.endswith(".toml")]
+    found: list[str] = []
+    for place in (own, f"{own}/config.toml", f"{own}/profiles", *profiles):
+        real = followed(host, place, found)
+        found.append(real)
+    return [HostPath(place) for place in dict.fromkeys(found)]
+
+
+def program() -> list[str]:
+    """From where Python takes what this process runs, itself included (site-packages, an archive)."""
+    return [PACKAGE, *(os.path.realpath(place) for place in (sys.prefix, sys.base_prefix, *sys.path) if place)]

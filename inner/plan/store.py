@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import marshal
 import os
+import sys
 
 from inner import __version__, kept
 from inner.frozen import TYPE_CHECKING, fields, replace
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from inner.profile.model import Profile
     from inner.request import Request
 
-FORMAT = 6
+FORMAT = 7
 MOST = 1 << 21  # bytes of one
 # What a plan has nothing of but its command line, which is made anew. A field that is not named here is part of the key.
 APART = frozenset(("arg", "args_file", "dry_run", "json", "yes", "trace", "words"))
@@ -94,7 +95,7 @@ def key(profile: Profile, request: Request, host: Host, terminal: bool) -> tuple
     return (
         FORMAT,
         __version__,
-        os.path.dirname(__file__),
+        (os.path.dirname(__file__), sys.prefix),
         (host.uid, host.gid, host.home, host.cwd),
         terminal,
         compiled.to_plain(profile),

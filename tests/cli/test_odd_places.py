@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from configured import Done, Machine
@@ -302,6 +303,65 @@ def test_settings_that_are_worked_on_as_a_project_are_not_the_box_s_to_change(tm
     assert done.returncode == 0, done.stderr
     assert (dots / "other").exists()
     assert not (dots / "deep/inner/config.toml").exists()
+
+
+def test_no_box_writes_what_inner_reads_its_settings_from(tmp_path):
+    """Below its folder of settings, and where links in it lead: a profile that lies there is used by the next start, anywhere."""
+    config, dots, project = tmp_path / "home/.config/inner", tmp_path / "dots", tmp_path / "project"
+    for folder in (config / "profiles", dots / "linked", project):
+        folder.mkdir(parents=True)
+    (dots / "mine.toml").write_text('schema_version = "1"\n')
+    env = {name: value for name, value in os.environ.items() if name != "XDG_CONFIG_HOME"} | {"HOME": str(tmp_path / "home")}
+    plant = ("sh", "-c", 'cd "$0" && echo x > shell.toml && echo x > mine.toml')
+
+    def refused(*words: str, cwd: Path) -> None:
+        done = inner("run", *words, "--", *plant, "/opt/x" if words else str(cwd), cwd=cwd, env=env)
+        assert done.returncode == 125
+        assert "cannot be writable in a box: inner " in done.stderr
+        assert done.stderr.count("hint: ") == 1
+
+    refused(cwd=config / "profiles")
+    refused("-m", f"{config}/profiles:/opt/x:rw", cwd=project)
+    (config / "profiles/mine.toml").symlink_to(dots / "mine.toml")
+    refused("-m", f"{dots}:/opt/x:rw", cwd=project)
+    assert inner("run", "--", *plant, str(dots), cwd=dots, env=env).returncode != 0
+    assert (dots / "mine.toml").read_text() == 'schema_version = "1"\n'
+    (dots / "mine.toml").rename(dots / "other.toml")
+    (dots / "mine.toml").symlink_to("other.toml")
+    done = inner("run", "--", *plant, str(dots), cwd=dots, env=env)
+    assert "`mine.toml` is a symbolic link, and cannot be protected" in done.stderr
+    (config / "profiles/mine.toml").unlink()
+    (config / "profiles").rmdir()
+    (config / "profiles").symlink_to(dots / "linked")
+    refused(cwd=dots / "linked")
+    (config / "profiles").unlink()
+    assert inner("run", "--", *plant, str(dots), cwd=dots, env=env).returncode == 0  # nothing leads there now
+    assert (dots / "other.toml").read_text() == "x\n"
+
+
+def test_no_box_writes_the_inner_that_made_it(tmp_path):
+    """One that a project has among its tools, in an environment of its own: what is changed there would run at the next start."""
+    project, other = tmp_path / "project", tmp_path / "other"
+    packages = project / ".venv/lib/packages"
+    shutil.copytree(ROOT / "inner", packages / "inner", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "profiles", packages / "inner/profiles")
+    other.mkdir()
+    env = {**os.environ, "HOME": str(tmp_path / "home")}
+    start = (sys.executable, "-I", "-c", INNER[-1].replace(str(ROOT), str(packages)))
+    plant = ("sh", "-c", "echo 'os.write(2, b\"PLANTED\")' >> \"$0/inner/__main__.py\"")
+
+    def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*start, "run", *words], cwd=cwd, env=env, capture_output=True, text=True, timeout=60)
+
+    for words, place in (((), project), (("-m", f"{project}:/opt/x:rw"), other), ((), packages / "inner/launch")):
+        for _ in range(2):
+            done = run(*words, "--", *plant, str(packages), cwd=place)
+            assert done.returncode == 125
+            assert f"this inner is run from `{packages}/inner`" in done.stderr
+    assert run("--", *plant, str(packages), cwd=other).returncode == 2  # it is not there
+    assert "PLANTED" not in run("--", "true", cwd=other).stderr
+    assert inner("run", "--", *plant, str(packages), cwd=project, env=env).returncode == 0  # another inner's box may
+    assert "PLANTED" in run("--", "true", cwd=other).stderr
 
 
 PRESSED = """
