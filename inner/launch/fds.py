@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from inner.words import Word
 
 
+SCARCE = (errno.EMFILE, errno.ENFILE)  # not what is to be opened is the matter: `inner.guard` has an answer
+
+
 class Descriptors:
     """Descriptors made for one start; `close` closes them all. They are numbered above 2 and not inherited by anybody else."""
 
@@ -77,6 +80,8 @@ def resolve(words: Iterable[Word], fds: Descriptors, given: Mapping[str, int]) -
             try:
                 fd = fds.keep(syscall.open_path(word.path))
             except OSError as error:
+                if error.errno in SCARCE:
+                    raise
                 linked = error.errno == errno.ELOOP
                 what = "is a symbolic link, or is reached through one" if linked else str(error.strerror).lower()
                 raise RunError(f"cannot open `{word.path}` to mount it: {what}", where=word.path) from error
@@ -98,8 +103,9 @@ def _source(word: Source) -> int:
         if stat.S_ISREG(info.st_mode) and info.st_size == word.size:
             return fd
         os.close(fd)
-    except OSError:
-        pass
+    except OSError as error:
+        if error.errno in SCARCE:
+            raise
     raise RunError(f"`{word.path}` changed while this run began", where=word.path, hint="start it again")
 
 

@@ -81,6 +81,21 @@ def test_what_a_caller_left_closed_is_none_of_the_files_that_a_start_opens(tmp_p
         assert (done.stdout, done.returncode) == ("0\n/dev/null\n", 0)
 
 
+def test_a_shell_that_allows_few_open_files_is_told_so(tmp_path):
+    """Not that a file had changed, or could not be mounted: one more would be one too many."""
+    (tmp_path / "project").mkdir()
+    env = {**os.environ, "HOME": str(tmp_path / "home")}
+    inner("run", "--", "true", cwd=tmp_path / "project", env=env)
+    for most in range(24, 72, 4):
+        done = inner(
+            "run", "--", "true", cwd=tmp_path / "project", env=env, before=["sh", "-c", f'ulimit -n {most}; exec "$@"', "sh"]
+        )
+        if done.returncode:
+            assert done.returncode == 125
+            assert done.stderr.startswith("error: more files would be open than this shell allows\n"), (most, done.stderr)
+            assert done.stderr.endswith("hint: `ulimit -n 1024`\n")
+
+
 def test_a_python_without_what_inner_needs_is_named(tmp_path):
     """A tree that somebody unpacked and started as it is."""
     shutil.copytree(ROOT / "inner", tmp_path / "inner", ignore=shutil.ignore_patterns("__pycache__"))
