@@ -126,4 +126,5 @@ def settings(host: Host) -> list[HostPath]:
 
 def program() -> list[str]:
     """From where Python takes what this process runs, itself included (site-packages, an archive)."""
-    return [PACKAGE, *(os.path.realpath(place) for place in (sys.prefix, sys.base_prefix, *sys.path) if place)]
+    python = os.path.dirname(sys.executable)
+    return [PACKAGE, *(os.path.realpath(place) for place in (python, sys.prefix, sys.base_prefix, *sys.path) if place)]

@@ -95,7 +95,7 @@ def key(profile: Profile, request: Request, host: Host, terminal: bool) -> tuple
     return (
         FORMAT,
         __version__,
-        (os.path.dirname(__file__), sys.prefix),
+        (os.path.dirname(__file__), sys.executable),
         (host.uid, host.gid, host.home, host.cwd),
         terminal,
         compiled.to_plain(profile),
