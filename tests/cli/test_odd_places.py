@@ -363,7 +363,7 @@ def test_no_box_writes_the_inner_that_made_it(tmp_path):
     other.mkdir()
     env = {**os.environ, "HOME": str(tmp_path / "home")}
     start = (sys.executable, "-I", "-c", INNER[-1].replace(str(ROOT), str(packages)))
-    plant = ("sh", "-c", "echo 'os.write(2, b\"PLANTED\")' >> \"$0/inner/__main__.py\"")
+    plant = ("sh", "-c", 'echo \'os.write(2, b"PLANTED")\' >> "$0/inner/__main__.py"')
 
     def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run([*start, "run", *words], cwd=cwd, env=env, capture_output=True, text=True, timeout=60)

@@ -60,9 +60,7 @@ ALLOWED_NESTED = (
 )
 NESTED = set(ALLOWED_NESTED.split())
 WHOLE = {name: errno for errno, names in REFUSED.items() for name in names.split()}
-ARGUMENTS = (
-    "ioctl fcntl socket socketpair clone unshare chmod fchmod creat mknod fchmodat fchmodat2 mknodat open openat ptrace personality"
-)
+ARGUMENTS = "ioctl fcntl socket socketpair clone unshare chmod fchmod creat mknod fchmodat fchmodat2 mknodat open openat ptrace personality"
 LOOKED_AT = set(ARGUMENTS.split())
 
 
@@ -106,7 +104,26 @@ WORDS = st.one_of(
     st.integers(0, 2**64 - 1),
     st.integers(0, 64),
     st.sampled_from(
-        [0x5412, 0x541C, 0x10000000, 0x80, 0o4755, 0o755, 0o100, 0o20200000, 0x40000, 0x60008, 0xFFFFFFFF, 0x4206, 0x420D, 16, 40, 1024, 1030, 1040]
+        [
+            0x5412,
+            0x541C,
+            0x10000000,
+            0x80,
+            0o4755,
+            0o755,
+            0o100,
+            0o20200000,
+            0x40000,
+            0x60008,
+            0xFFFFFFFF,
+            0x4206,
+            0x420D,
+            16,
+            40,
+            1024,
+            1030,
+            1040,
+        ]
     ),
     st.sampled_from([0x5412, 0x541C, 0x10000000, 40, 0o4755]).map(lambda low: low | 0xDEAD << 32),
 )
