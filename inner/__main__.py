@@ -61,8 +61,6 @@ def _main() -> None:
 
     gc.disable()  # a start makes many things and no cycles
     bundled = bundle.use(os.environ)
-    from inner import front
-
     argv = sys.argv[1:]
     if argv == ["--version"]:
         from inner import __version__, ui
@@ -77,13 +75,15 @@ def _main() -> None:
         from inner.config.words import usual
 
         argv = list(usual(argv, os.environ))
+    if bundled and argv[:1] == ["run"]:
+        bundle.ready(bundled)
+    from inner import front
+
     request = front.read(argv)
     if request is None:
         from inner.guard import guard
 
         sys.exit(guard(_application))
-    if bundled:
-        bundle.ready(bundled)
     from inner.commands.run import main as run
 
     try:

@@ -1,16 +1,14 @@
 """The modules of a start in one file: finding fifty files takes longer than running what is in them.
 
 The file lies in the cache, which is ours alone and which no box sees, and holds the code that Python itself compiled of each
-module (`inner.linker` makes it). It counts only for this interpreter and this installation, and a module
-only as long as its source is the file that it was. One is read when it is imported: what a start does without costs nothing.
+module (`inner.linker` makes it). It counts only for this interpreter and this installation, and a module only as long as its
+source is the file that it was. One is read when it is imported: what a start does without costs nothing. What this module
+imports is found on disk at every start, so it is little, and none of it names `__future__`.
 """
-
-from __future__ import annotations
 
 import marshal
 import os
 import sys
-from _frozen_importlib import module_from_spec  # that of importlib.util, which is dear
 
 from inner import __version__, kept
 from inner.paths import cache_dir, own_below
@@ -21,46 +19,46 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
     from typing import Any, TypeAlias
 
-    Module: TypeAlias = tuple[str, tuple[int, int, int], bool, int, int]
+    Module: TypeAlias = tuple[str, str | None, tuple[int, int, int], bool, int, int]
     Block: TypeAlias = tuple[tuple[str, ...], int, int]
 
-Spec: Any = type(__spec__)  # importlib.machinery.ModuleSpec, without importing importlib
+Spec: "Any" = type(__spec__)  # importlib.machinery.ModuleSpec, without importing importlib
 HERE = os.path.dirname(os.path.abspath(__file__))
-ARCHIVE: Any = next((finder for finder in sys.meta_path if hasattr(finder, "keep")), None)  # `inner.archive`: it keeps its own
+ARCHIVE: "Any" = next((finder for finder in sys.meta_path if hasattr(finder, "keep")), None)  # `inner.archive`: it keeps its own
 
-
+FORMAT = 1
 INDEX = 1 << 15  # bytes at the beginning of the file that the list of its modules may take
 
 
 class Finder:
     """A meta path finder and loader (importlib.abc) of the modules in a bundle, the open file `fd`. `modules`: for each its source,
-    that file's state, whether it is a package, and where its code lies. `first`: those that every run needs, each after what it
+    where Python itself would keep its code, the source's state, whether it is a package, and where its code lies here. `first`: those that every run needs, each after what it
     imports, in blocks, and where the code of each block lies. `kept`: all that was asked for so far is in it."""
 
-    def __init__(self, fd: int, modules: dict[str, Module], first: tuple[Block, ...]) -> None:
+    def __init__(self, fd: int, modules: "dict[str, Module]", first: "tuple[Block, ...]") -> None:
         self.fd, self.modules, self.first = fd, modules, first
         self.file = os.fstat(fd)
         self.kept = True
 
-    def find_spec(self, name: str, _path: object = None, _target: object = None) -> Any:
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> "Any":
         found = self.modules.get(name)
-        if found is None or state(found[0]) != found[1] or not self._open():
+        if found is None or state(found[0]) != found[2] or not self._open():
             self.kept = self.kept and not name.startswith("inner.")
             return None
         return self._spec(name)
 
-    def _spec(self, name: str) -> Any:
-        file, _, package, _, _ = self.modules[name]
+    def _spec(self, name: str) -> "Any":
+        file, cached, _, package, _, _ = self.modules[name]
         spec = Spec(name, self, origin=file, is_package=package)
-        spec.has_location = True
+        spec.has_location, spec.cached = True, cached
         if package:
             spec.submodule_search_locations = [os.path.dirname(file)]
         return spec
 
-    def early(self) -> Iterator[tuple[Any, CodeType]]:
+    def early(self) -> "Iterator[tuple[Any, CodeType]]":
         """The specifications and the code of those that every run needs; none when one of them has changed."""
         found = [self.modules[name] for names, _, _ in self.first for name in names]
-        if all(state(file) == was for file, was, *_ in found):
+        if all(state(file) == was for file, _, was, *_ in found):
             for names, start, size in self.first:
                 codes = marshal.loads(os.pread(self.fd, size, start))  # noqa: S302 - see kept.opened
                 yield from zip(map(self._spec, names), codes, strict=True)
@@ -76,10 +74,10 @@ class Finder:
         """The usual kind."""
         return
 
-    def exec_module(self, module: ModuleType) -> None:
+    def exec_module(self, module: "ModuleType") -> None:
         exec(self.get_code(module.__name__), module.__dict__)  # noqa: S102 - what an import is
 
-    def get_code(self, name: str) -> CodeType:
+    def get_code(self, name: str) -> "CodeType":
         *_, start, size = self.modules[name]
         return marshal.loads(os.pread(self.fd, size, start))  # type: ignore[no-any-return]  # noqa: S302 - see kept.opened
 
@@ -94,7 +92,7 @@ class Finder:
             return file.read()
 
 
-def use(env: Mapping[str, str]) -> Any:
+def use(env: "Mapping[str, str]") -> "Any":
     """Import from the bundle from now on. What is returned says whether it has all (`kept`); None when there is none that holds."""
     if ARCHIVE is not None:
         return ARCHIVE
@@ -114,23 +112,31 @@ def use(env: Mapping[str, str]) -> Any:
     return None
 
 
-def ready(finder: Any) -> None:
+def ready(finder: "Any") -> None:
     """Import what every run needs. The import system would do the same one by one, and take as long as all that is in them."""
     for spec, code in finder.early():
-        if spec.name not in sys.modules:
-            module = sys.modules[spec.name] = module_from_spec(spec)
-            exec(code, module.__dict__)  # noqa: S102 - what an import is
-            package, _, own = spec.name.rpartition(".")
+        name = spec.name
+        if name in sys.modules:
+            continue
+        module = sys.modules[name] = type(sys)(name)
+        names = module.__dict__  # what importlib.util.module_from_spec sets, one by one and with care
+        names["__spec__"], names["__loader__"], names["__package__"] = spec, finder, spec.parent
+        names["__file__"], names["__cached__"] = spec.origin, spec.cached
+        if spec.submodule_search_locations is not None:
+            names["__path__"] = spec.submodule_search_locations
+        exec(code, names)  # noqa: S102 - what an import is
+        package, _, own = name.rpartition(".")
+        if package:
             setattr(sys.modules[package], own, module)
 
 
-def place(env: Mapping[str, str]) -> str:
+def place(env: "Mapping[str, str]") -> str:
     """Where the bundle is kept."""
     home = env.get("HOME", "")
     return f"{cache_dir(env, home if home.startswith('/') else '/nonexistent')}/modules-{sys.implementation.cache_tag}"
 
 
-def foreign(env: Mapping[str, str]) -> bool:
+def foreign(env: "Mapping[str, str]") -> bool:
     """Whether that lies in the folder we are in: what a project brings along is no code of ours."""
     try:
         return bool(own_below(os.getcwd(), env, env.get("HOME", "")))
@@ -140,7 +146,7 @@ def foreign(env: Mapping[str, str]) -> bool:
 
 def key() -> tuple[object, ...]:
     """Whose it is."""
-    return (__version__, HERE, sys.version, sys.flags.optimize)
+    return (FORMAT, __version__, HERE, sys.version, sys.flags.optimize)
 
 
 def state(file: str) -> tuple[int, int, int] | None:

@@ -4,8 +4,6 @@ Whatever is odd about one means that nothing was kept. What counts as a cause is
 to be compared with what it had.
 """
 
-from __future__ import annotations
-
 import marshal
 import os
 import stat
@@ -18,7 +16,7 @@ MOST = 1 << 20  # bytes of a value, and of a file that is compared by its conten
 SETTLED = 2_000_000_000  # nanoseconds since the last change of a file: what is younger may change once more unseen
 
 
-def load(path: str, most: int = MOST) -> Any:
+def load(path: str, most: int = MOST) -> "Any":
     """The value kept at `path`, of at most so many bytes; None when there is none that only we could have written."""
     try:
         return marshal.loads(read(path, most))  # noqa: S302 - nobody but us could write it
@@ -69,7 +67,7 @@ def private(info: os.stat_result) -> bool:
     return info.st_uid == os.geteuid() and not info.st_mode & 0o022
 
 
-def name(value: Any) -> str:
+def name(value: "Any") -> str:
     """A file name for a key. Two keys may share one: keep the key with the value."""
     import _imp
 

@@ -22,15 +22,16 @@ if TYPE_CHECKING:
 
     from inner.bundle import Block, Module
 
+NAMES = ("inner.", "__future__")  # nearly every module names the second, which is otherwise looked for in three folders
 BLOCK = 1 << 16  # bytes of code that are read at once
 MOST = 1 << 22  # of the file
 LAST = "inner.launch.session"  # what a run imports after that one it does without until bubblewrap is busy
 
 
 def first(names: Sequence[str]) -> tuple[str, ...]:
-    """Those of `names` that a run had imported when it was about to start bubblewrap. Their order is that of `sys.modules`, in
-    which the import system puts a module when it has been executed, and so each after those that it needs."""
-    return tuple(names[: names.index(LAST) + 1]) if LAST in names else ()
+    """Those of `names` that a run had imported after `inner.bundle`, when it was about to start bubblewrap. Their order is that of
+    `sys.modules`, in which the import system puts a module when it has been executed, and so each after those that it needs."""
+    return tuple(names[names.index(bundle.__name__) + 1 : names.index(LAST) + 1]) if LAST in names else ()
 
 
 def make(env: Mapping[str, str]) -> None:
@@ -41,7 +42,7 @@ def make(env: Mapping[str, str]) -> None:
         return
     if bundle.foreign(env):
         return
-    found: dict[str, Any] = {name: module.__loader__ for name, module in sys.modules.items() if name.startswith("inner.")}
+    found: dict[str, Any] = {name: module.__loader__ for name, module in sys.modules.items() if name.startswith(NAMES)}
     early = first(list(found))
     for finder in sys.meta_path:
         if isinstance(finder, Finder):
@@ -57,10 +58,12 @@ def make(env: Mapping[str, str]) -> None:
         if spec is None or spec.origin is None or not hasattr(loader, "get_code"):
             continue
         state = bundle.state(spec.origin)
-        if not state or max(state[1:]) >= time.time_ns() - kept.SETTLED:
+        if state is None:
+            continue  # in an archive of the standard library's
+        if max(state[1:]) >= time.time_ns() - kept.SETTLED:
             return
         codes[name] = marshal.dumps(bare(loader.get_code(name)))
-        modules[name] = (spec.origin, state, spec.submodule_search_locations is not None, at, len(codes[name]))
+        modules[name] = (spec.origin, spec.cached, state, spec.submodule_search_locations is not None, at, len(codes[name]))
         at += len(codes[name])
     blocks: list[Block] = []
     together = b""

@@ -4,8 +4,6 @@
 mypy keeps them apart. Everything here is pure: no function touches the disk.
 """
 
-from __future__ import annotations
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +34,7 @@ def covers(parent: str, path: str) -> bool:
     return parent == "/" or path == parent or path.startswith(parent + "/")
 
 
-def ancestors(path: str) -> Iterator[str]:
+def ancestors(path: str) -> "Iterator[str]":
     """Every proper ancestor of a normal absolute path, nearest first, `/` last."""
     while path != "/":
         path = path.rpartition("/")[0] or "/"
@@ -53,29 +51,29 @@ def quoted(word: str) -> str:
     return "$'" + "".join(chr(b) if 0x20 <= b < 0x7F and chr(b) not in "\\'" else f"\\x{b:02x}" for b in data) + "'"
 
 
-def config_dir(env: Mapping[str, str], home: str) -> HostPath:
+def config_dir(env: "Mapping[str, str]", home: str) -> HostPath:
     """Where the user's own configuration lives (XDG base directory specification 0.8)."""
     return HostPath(_base(env, "XDG_CONFIG_HOME", home + "/.config") + "/inner")
 
 
-def state_dir(env: Mapping[str, str], home: str) -> HostPath:
+def state_dir(env: "Mapping[str, str]", home: str) -> HostPath:
     """Runs, trust decisions, journals. Never visible in a box."""
     return HostPath(_base(env, "XDG_STATE_HOME", home + "/.local/state") + "/inner")
 
 
-def cache_dir(env: Mapping[str, str], home: str) -> HostPath:
+def cache_dir(env: "Mapping[str, str]", home: str) -> HostPath:
     """Compiled configuration and probe results: may be deleted at any time. Never visible in a box."""
     return HostPath(_base(env, "XDG_CACHE_HOME", home + "/.cache") + "/inner")
 
 
-def own_below(folder: str, env: Mapping[str, str], home: str) -> HostPath:
+def own_below(folder: str, env: "Mapping[str, str]", home: str) -> HostPath:
     """Which of inner's own folders lies in `folder`: who works there in a box could have made it. "" when none does, or home is there as
     well, where no box works."""
     none = HostPath("")
     return none if covers(folder, home) else next((place for place in own(env, home) if covers(folder, place)), none)
 
 
-def own(env: Mapping[str, str], home: str) -> dict[HostPath, str]:
+def own(env: "Mapping[str, str]", home: str) -> dict[HostPath, str]:
     """The three of them, with the variable that names another place."""
     return {
         cache_dir(env, home): "XDG_CACHE_HOME",
@@ -84,6 +82,6 @@ def own(env: Mapping[str, str], home: str) -> dict[HostPath, str]:
     }
 
 
-def _base(env: Mapping[str, str], name: str, default: str) -> str:
+def _base(env: "Mapping[str, str]", name: str, default: str) -> str:
     value = env.get(name, "")
     return normal(value) if value.startswith("/") else default  # the specification: a relative value is ignored

@@ -107,6 +107,42 @@ def test_a_run_that_comes_to_nothing_takes_nothing_from_the_modules_of_a_start(t
     assert int(done.stdout.split()[0]) > 30
 
 
+AS_THE_IMPORT_SYSTEM_MAKES_THEM = """
+import os, sys
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
+sys.path.insert(0, sys.argv[1])
+from inner import bundle, kept, linker
+kept.SETTLED = 0
+import inner.commands.run, inner.launch.session
+linker.make(os.environ)
+finder = bundle.use(os.environ)
+first = [name for names, _, _ in finder.first for name in names]
+for name in first:
+    del sys.modules[name]
+bundle.ready(finder)
+for name in first:
+    module, parent = sys.modules[name], sys.modules.get(name.rpartition(".")[0])
+    other = module_from_spec(PathFinder.find_spec(name, parent and parent.__path__))
+    assert module.__loader__ is module.__spec__.loader is finder
+    for key in vars(other).keys() - {"__loader__", "__spec__", "__doc__"}:
+        assert vars(module)[key] == vars(other)[key], (name, key)
+    for key in ("name", "origin", "cached", "parent", "has_location", "submodule_search_locations", "loader_state"):
+        assert getattr(module.__spec__, key) == getattr(other.__spec__, key), (name, key)
+    assert parent is None or getattr(parent, name.rpartition(".")[2]) is module
+print(len(first), "__future__" in first, "inner.launch" in first, "inner.kept" in first)
+"""
+
+
+def test_a_module_from_the_bundle_has_what_the_import_system_gives_it(tmp_path):
+    env = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [sys.executable, "-ISc", AS_THE_IMPORT_SYSTEM_MAKES_THEM, str(ROOT)], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.endswith(" True True False\n"), done.stderr
+    assert int(done.stdout.split()[0]) > 30
+
+
 WITHOUT_DOCSTRINGS = """
 import sys
 sys.path.insert(0, sys.argv[1])
