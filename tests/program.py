@@ -32,9 +32,9 @@ def wait_for(path: Path, *processes: subprocess.Popen[Any]) -> None:
 
 def killed(process: subprocess.Popen[Any]) -> None:
     """Kill inner itself, and wait until all that it had started has died with it."""
-    from inner.launch import tree
+    from inner.launch import reach, tree
 
-    left = tree.below(process.pid)
+    left = reach.below(process.pid)
     process.kill()
     process.wait()
     end = time.monotonic() + 60

@@ -49,10 +49,10 @@ def living() -> list[Run]:
     """The runs that live, the newest first; what others have left is given back on the way."""
     from inner import ui
     from inner.commands.log import state
-    from inner.launch import rundir, session
+    from inner.launch import recovery, rundir
     from inner.records import read
 
-    rundir.sweep(state(), lambda folder: session.recover(folder, ui.warning, ui.note))
+    rundir.sweep(state(), lambda folder: recovery.recover(folder, ui.warning, ui.note))
     try:
         names = sorted(os.listdir(f"{state()}/live"), reverse=True)
     except OSError:
@@ -65,10 +65,10 @@ def ps(*, as_json: bool) -> int:
     """One line for each."""
     from inner import ui
     from inner.commands.log import ago, command
-    from inner.launch import tree
+    from inner.launch import reach
 
     runs = living()
-    count = {run.id: len(tree.below(run.init)) if run.init else 0 for run in runs}
+    count = {run.id: len(reach.below(run.init)) if run.init else 0 for run in runs}
     if as_json:
         rows = [
             {
@@ -192,18 +192,18 @@ def stop(wanted: str, *, everything: bool, grace: float) -> int:
 def _end(run: Run, pid: int, grace: float) -> bool:
     import signal
 
-    from inner.launch import join, tree
+    from inner.launch import join, lost, reach, tree
 
     inner = tree.Process(pid)
     try:
         if not join.holds(pid, run.folder):
             return _gone(run, 0)
         _note(run)
-        if not run.init or not tree.signal_below(run.init, (signal.SIGTERM, signal.SIGCONT)):
+        if not run.init or not reach.signal_below(run.init, (signal.SIGTERM, signal.SIGCONT)):
             inner.send(signal.SIGTERM)
         if _gone(run, grace):
             return True
-        tree.end(run.init, int(run.first("started").get("namespace", 0)))
+        lost.end(run.init, int(run.first("started").get("namespace", 0)))
         return _gone(run, 5.0)
     finally:
         inner.close()

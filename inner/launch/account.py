@@ -17,7 +17,6 @@ from inner.paths import covers, quoted
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from inner.launch.guarding import Guarding
     from inner.launch.outcome import Outcome
     from inner.launch.undo import Undo
     from inner.plan.model import Plan
@@ -144,22 +143,6 @@ class Account:
         if not self._planned:
             self._planned = True
             self.recording().planned(self.plan, self.env, self.folder, self.outline)
-
-    def left(self, guard: Guarding) -> None:
-        """What the run left in the project."""
-        found = guard.findings
-        if found is not None:
-            self.recording().write(
-                "project",
-                held=[place for place, _ in found.held],
-                set_id=list(found.set_id),
-                links=[place for place, _ in found.links],
-                special=list(found.special),
-                steers=[place for place, _ in found.steers],
-                whole=found.whole,
-                refs=[ref for one in guard.brought for ref in one.updated],
-                kept=[place for one in guard.brought for _, place in one.kept],
-            )
 
     def ended(self, outcome: Outcome) -> None:
         """It is over, in whatever way."""

@@ -6,41 +6,34 @@ import os
 import time
 
 from inner.frozen import TYPE_CHECKING
-from inner.launch import outcome, signals, tree
+from inner.launch import outcome, reach, signals, tree
 
 if TYPE_CHECKING:
     import signal as _signal
+    from collections.abc import Iterable
 
     from inner.launch.pty import Terminal
+    from inner.launch.start import Start
 else:
     import _signal
 
-GRACE = 2.0  # seconds between SIGTERM and SIGKILL when time is up
 TWICE = 0.1  # seconds within which a second Ctrl-C is the first one, delivered twice
 
 
 class Job:
-    """`bwrap` and `init`: bubblewrap, and pid 1 of the box, once they are known."""
+    """`bwrap` and `init`: bubblewrap, and pid 1 of the box, once they are known. `others`: children of ours that are not of the box."""
 
-    def __init__(self, grace: float) -> None:
-        self.grace = grace
-        self.bwrap = self.child = 0
+    def __init__(self, grace: float, start: Start, terminal: Terminal | None, others: Iterable[int]) -> None:
+        """What `start` has forked is bubblewrap, or, with a `terminal`, the monitor, which reports bubblewrap's number."""
+        self.grace, self.terminal = grace, terminal
+        self.child, self.control = start.child, start.control
+        self.bwrap = self.child if terminal is None else 0
+        self.others = {*others} if terminal is None else {*others, self.child}
         self.wait = -1  # bubblewrap's wait status, once it has ended
         self.init: tree.Process | None = None  # pid 1 of the box
-        self.terminal: Terminal | None = None
-        self.control = -1  # leads to the monitor
-        self.others: set[int] = set()  # children of ours that are not of the box
         self.sent: set[int] = set()  # signals that we were sent for the command
         self.ended_by = 0  # the signal that we ended it with
         self.kill_at = self.interrupted = 0.0
-
-    def started(self, child: int, control: int, terminal: Terminal | None) -> None:
-        """`child` is bubblewrap, or, with a `terminal`, the monitor that `control` leads to; it reports bubblewrap's number."""
-        self.child, self.control, self.terminal = child, control, terminal
-        if terminal is None:
-            self.bwrap = child
-        else:
-            self.others.add(child)
 
     def find(self, records: bytes) -> None:
         """Pid 1 of the box, once bubblewrap has reported it."""
@@ -75,15 +68,15 @@ class Job:
             self._send(signum)
         elif keys and self.terminal is None:
             group = tree.stat(command[0])[2:3]
-            tree.signal_below(self.init.pid, (signum,), group=int(group[0]) if group else 0)
+            reach.signal_below(self.init.pid, (signum,), group=int(group[0]) if group else 0)
         else:
-            tree.signal_one(command[0], self.init.pid, signum)
+            reach.signal_one(command[0], self.init.pid, signum)
 
     def suspend(self, *, stop: bool = False) -> None:
         """The job has stopped (or is to be, with `stop`): we stop too, and the user's shell says so; `fg` continues both."""
         pid = self.init.pid if self.init else 0
         if stop and pid:
-            tree.signal_below(pid, (_signal.SIGSTOP,))
+            reach.signal_below(pid, (_signal.SIGSTOP,))
         if self.terminal is not None:
             self.terminal.pause()
         signals.suspend()
@@ -92,7 +85,7 @@ class Job:
             self.terminal.resize()
             os.write(self.control, b"C")
         if pid:
-            tree.signal_below(pid, (_signal.SIGCONT,))
+            reach.signal_below(pid, (_signal.SIGCONT,))
 
     def stopped_itself(self) -> bool:
         """A program that stops itself alone (`suspend` of a shell) does not stop bubblewrap, and the user would wait for ever."""
@@ -103,7 +96,7 @@ class Job:
         """Asks every process of the box to end; whoever keeps time kills it when the grace is over (`kill_at`)."""
         self.ended_by = self.ended_by or signum
         self.kill_at = self.kill_at or time.monotonic() + self.grace
-        if self.init is None or not tree.signal_below(self.init.pid, (signum, _signal.SIGCONT)):
+        if self.init is None or not reach.signal_below(self.init.pid, (signum, _signal.SIGCONT)):
             self._send(signum)
         self._send(_signal.SIGCONT)
 
@@ -111,7 +104,7 @@ class Job:
         """SIGKILL to pid 1 of the box takes its pid namespace with it (pid_namespaces(7)); the others are for a box without."""
         self.ended_by = self.ended_by or _signal.SIGKILL
         if self.init is not None:
-            tree.signal_below(self.init.pid, (_signal.SIGKILL,), rounds=1)
+            reach.signal_below(self.init.pid, (_signal.SIGKILL,), rounds=1)
             self.init.send(_signal.SIGKILL)
         self._send(_signal.SIGKILL)
 
@@ -143,9 +136,9 @@ class Job:
                 noticed = _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)
             left = [pid for pid in left if not ended(pid)]
             for pid in left:  # before its children: it would see them die, and go on
-                tree.signal_one(pid, os.getpid(), _signal.SIGKILL)
+                reach.signal_one(pid, os.getpid(), _signal.SIGKILL)
             for pid in left:
-                tree.signal_below(pid, (_signal.SIGKILL,), rounds=1)
+                reach.signal_below(pid, (_signal.SIGKILL,), rounds=1)
             if left == before:
                 time.sleep(0.001)
             before = left

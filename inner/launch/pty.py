@@ -15,7 +15,7 @@ import termios
 import time
 
 from inner.frozen import TYPE_CHECKING
-from inner.launch import tree
+from inner.launch import reach
 from inner.launch.signals import fresh
 from inner.launch.termfilter import TermFilter
 
@@ -183,7 +183,7 @@ class Terminal:
             group = os.tcgetpgrp(self.master)
         except OSError:
             return
-        tree.signal_below(self.init, (signum,), group=group)
+        reach.signal_below(self.init, (signum,), group=group)
 
     def calm(self) -> bool:
         """Whether the box's side takes whole lines, on the usual screen: no editor, no shell that waits for a command."""

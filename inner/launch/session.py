@@ -2,7 +2,7 @@
 
     folder -> copies -> the project's guard -> mount points -> network -> bubblewrap -> record and limits
 
-What may happen while bubblewrap is busy (`started`) costs the start no time. Each is a module of its own; this one only knows the order. `rundir.sweep` does the second half for runs that were killed.
+What may happen while bubblewrap is busy (`started`) costs the start no time. Each is a module of its own; this one only knows the order. `recovery` does the second half for runs that were killed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 
 from inner.errors import RunError, Stale
 from inner.frozen import TYPE_CHECKING, replace
-from inner.launch import guarding, rundir, scaffold, supervisor, syscall, tree, wording
+from inner.launch import guarding, rundir, supervisor, syscall, wording
 from inner.launch.account import Account
 from inner.launch.undo import Undo
 from inner.paths import cache_dir
@@ -76,7 +76,7 @@ class Session:
             self._sure()  # more than the project would be touched
         for text in told:
             self.warn(text)
-        rundir.sweep(self.folder.rpartition("/runs/")[0], lambda left: recover(left, self.warn, self.progress))
+        rundir.sweep(self.folder.rpartition("/runs/")[0], self._recover)
         env, keep = self.host.env, self.profile.keep_runs
         self.undo = Undo()
         self.account = Account(self.decided, env, self.folder, self.undo, self.warn, kept=self.record, most=keep, outline=outline)
@@ -90,6 +90,11 @@ class Session:
                 self._sure()  # what is to be mounted may not be there any more
                 raise
             return self._ended(outcome)
+
+    def _recover(self, folder: str) -> None:
+        from inner.launch import recovery
+
+        recovery.recover(folder, self.warn, self.progress)
 
     def _sure(self) -> None:
         asked, self.still = self.still, None
@@ -142,8 +147,11 @@ class Session:
         if self.tracer is not None:
             undo.later(self.tracer.close)
             self.tracer.begin(self.decided, folder)
-        scaffold.note(folder, plan.scaffolding)
-        undo.later(scaffold.remove, folder)
+        if plan.scaffolding:
+            from inner.launch import scaffold
+
+            scaffold.note(folder, plan.scaffolding)
+            undo.later(scaffold.remove, folder)
         if plan.network.mode == "allowlist" or plan.network.publish:
             from inner.launch import network
 
@@ -204,24 +212,7 @@ class Session:
             outcome = self.tracer.end(outcome)
             self.account.recording().write("trace", **self.tracer.told(self.decided))
         self.guard.end()
-        self.account.left(self.guard)
+        if self.guard.inspection is not None:
+            self.account.recording().write("project", **self.guard.inspection.told())
         self.account.ended(outcome)
         return outcome
-
-
-def recover(folder: str, warn: Callable[[str], None], progress: Callable[[str], None] | None = None) -> None:
-    """Undo on the host what the run of `folder` would have undone itself."""
-    from inner.launch import limits
-
-    _, box = rundir.left(folder)
-    if box[0]:
-        tree.end(*box)
-    else:  # killed while bubblewrap was busy, inner does not take the box along (bubblewrap's --die-with-parent is set late)
-        tree.end_lost()
-    scaffold.remove(folder)
-    limits.recover(folder)
-    if os.path.lexists(f"{folder}/logins"):
-        from inner.launch import login
-
-        login.give_back(folder)
-    guarding.recover(folder, warn, progress)

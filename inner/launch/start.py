@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 
+from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING
-from inner.launch import fds, outcome, signals, syscall
+from inner.launch import fds, signals, syscall, tree
 
 if TYPE_CHECKING:
     import signal as _signal
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from typing import NoReturn
 
     from inner.launch.pty import Terminal
@@ -59,7 +60,7 @@ class Start:
         self._passed += [self._status] + ([block] if block >= 0 else [])
         if self.gate >= 0 and "block" not in named:
             # Pid 1 of the box keeps the gate from reading as closed when we are killed before we open it: the box would run on its
-            # own. It waits instead, until the next run ends it (session.recover).
+            # own. It waits instead, until the next run ends it (`recovery`).
             own += ["--sync-fd", str(self.gate)]
             self._passed.append(self.gate)
         elif not {"--unshare-pid", "--unshare-all"}.intersection(word for word in words if isinstance(word, str)):
@@ -95,6 +96,15 @@ class Start:
             monitor(terminal.slave, control, report, lambda parent: self._become(parent, stdio, session=False))
         _signal.pthread_sigmask(_signal.SIG_SETMASK, old)
 
+    def abandon(self, others: Collection[int]) -> None:
+        """What was started ends at once, because nobody can stay beside it. `others`: children of ours that are none of it."""
+        left = [self.child] if self.child > 0 else []
+        while left:
+            for pid in left:
+                os.kill(pid, _signal.SIGKILL)  # not waited for yet, so the number is still its own
+                os.waitpid(pid, 0)
+            left = [pid for pid in tree.children(os.getpid()) if pid not in others]  # orphans of the box are ours (subreaper)
+
     def let_go(self) -> None:
         """The box is over: what it was made from is not needed any more."""
         for fd in self._passed:
@@ -120,4 +130,4 @@ class Start:
                 os.write(self._status, b"!" + str(error).encode("utf-8", "replace"))
             except OSError:
                 pass
-        os._exit(outcome.FAILED)
+        os._exit(RunError.status)

@@ -161,7 +161,7 @@ def _commits(review: record.Review) -> bool:
 
 def recover(state: str, warn: Callable[[str], None]) -> None:
     """What runs that were killed have left: their copies of git folders go to their reviews, and reviews of nothing go."""
-    from inner.launch.session import recover as undo
+    from inner.launch.recovery import recover as undo
 
     rundir.sweep(state, lambda folder: undo(folder, warn))
     record.sweep(state, _idle)

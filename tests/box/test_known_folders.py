@@ -268,9 +268,9 @@ def test_ctrl_c_ends_the_look_once_that_is_offered(tmp_path, monkeypatch):
     said = []
     one = guarding(tree(tmp_path / "project"), tmp_path, lambda text: (said.append(text), os.kill(os.getpid(), signal.SIGINT)))
     one.end()
-    assert not one.findings.whole
+    assert not one.inspection.findings.whole
     assert "Ctrl-C ends that" in said[0]
-    assert "`find . -newerct @" in one.findings.lines()[-1]
+    assert "`find . -newerct @" in one.inspection.findings.lines()[-1]
 
 
 def test_ctrl_c_that_was_for_the_command_does_not(tmp_path):
@@ -286,5 +286,5 @@ def test_ctrl_c_that_was_for_the_command_does_not(tmp_path):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, old)
-    assert one.findings is not None
-    assert one.findings.whole
+    assert one.inspection is not None
+    assert one.inspection.findings.whole

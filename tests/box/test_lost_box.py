@@ -13,6 +13,7 @@ import pytest
 from program import inner
 
 from inner.launch import tree
+from inner.launch.lost import end_lost
 
 pytestmark = pytest.mark.box
 BWRAP = shutil.which("bwrap") or "bwrap"
@@ -74,7 +75,7 @@ def test_a_box_that_nobody_watches_is_ended_and_no_other(boxes):
     lose(lost)
     lose(theirs)
     assert lives(left) and lives(others)  # that is what it is about
-    tree.end_lost()
+    end_lost()
     assert gone(left)
     assert lives(watched) and lives(others)
 

@@ -1,0 +1,99 @@
+"""The project of a run when the box is gone: what the box left is looked at, and its commits are taken over.
+
+First what could run is put out of effect; then commits come, and with them the work trees that were added. What matters is told to
+the user, and all of it is for the record.
+"""
+
+from __future__ import annotations
+
+import os
+
+from inner.frozen import TYPE_CHECKING
+from inner.launch.aftermath import hold, kept, look
+from inner.launch.dotgit import belongs, names_of
+from inner.progress import Busy, Progress
+
+if TYPE_CHECKING:
+    import signal as _signal
+    from collections.abc import Callable, Mapping
+
+    from inner.launch.aftermath import Findings
+    from inner.launch.bringback import Brought
+    from inner.plan.model import Guard
+else:
+    import _signal
+
+
+class Inspection:
+    """`run` it, once."""
+
+    findings: Findings
+
+    def __init__(self, guard: Guard, folder: str, warn: Callable[[str], None], progress: Callable[[str], None] | None) -> None:
+        self.guard, self.folder, self.warn, self.progress = guard, folder, warn, progress
+        self.brought: tuple[Brought, ...] = ()
+        self.looking: Progress | None = None
+        self.enough = False
+
+    def pressed(self) -> None:
+        """Ctrl-C, which ends the look once that was offered: one that was meant for the command must not."""
+        self.enough = self.looking is not None and self.looking.told
+
+    def _over(self, seen: int) -> bool:
+        if self.looking is not None:
+            self.looking(seen)
+        return self.enough
+
+    def run(self, began: int, made: Mapping[str, tuple[int, int]] | None, *, thorough: bool, cache: str) -> None:
+        """Of what changed since then; `made`: what the placeholders are."""
+        self.looking = Progress(
+            self.progress, lambda seen: f"looking for what would run outside: {seen} folders so far; Ctrl-C ends that"
+        )
+        found = look(self.guard, began, made=made, thorough=thorough, cache=cache, over=self._over)
+        self.looking = None
+        _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # not even for a git that is about to be started
+        said: list[str] = []
+        try:
+            with Busy(self.progress, "taking over what was committed in the box"):
+                self.brought = tuple(_brought(self.folder, self.folder.rpartition("/")[2], said.append))
+        finally:
+            places = {path: f"{self.guard.project}/{path}".removesuffix("/.git") for path in found.trees}
+            none = [path for path, place in places.items() if not belongs(place, names_of(place), kept(self.guard))]
+            self.findings = hold(self.guard, found, none) if none else found
+            for line in (*self.findings.lines(), *said):
+                self.warn(line)
+
+    def told(self) -> dict[str, object]:
+        """For the record."""
+        found = self.findings
+        return {
+            "held": [place for place, _ in found.held],
+            "set_id": list(found.set_id),
+            "links": [place for place, _ in found.links],
+            "special": list(found.special),
+            "steers": [place for place, _ in found.steers],
+            "whole": found.whole,
+            "refs": [ref for one in self.brought for ref in one.updated],
+            "kept": [place for one in self.brought for _, place in one.kept],
+        }
+
+
+def _brought(folder: str, run: str, warn: Callable[[str], None]) -> list[Brought]:
+    """Take over what each copy of a git folder has, and say what the user would not expect."""
+    found = []
+    for name in sorted(os.listdir(folder)):
+        if name.startswith("git-"):
+            from inner.launch.bringback import MOST_TOLD, bring_back
+
+            one = bring_back(f"{folder}/{name}", run)
+            if one is not None:
+                found.append(one)
+                for ref, place in one.kept[:MOST_TOLD]:
+                    warn(
+                        f"`{ref}` of the box is kept as `{place}`: it was changed outside, is in use elsewhere, or was deleted in the box"
+                    )
+                if len(one.kept) > MOST_TOLD:
+                    warn(f"{len(one.kept) - MOST_TOLD} other refs are kept below `refs/inner/{run}`, for the same reasons")
+                for note in one.notes:
+                    warn(note)
+    return found
