@@ -80,6 +80,8 @@ def main() -> int:
     standard()
     if report >= 0:
         os.set_inheritable(report, False)
+    for name in options.pop("missing", ()):  # modules that cannot be imported any more
+        sys.modules[name] = None
     if started:
         options["on_started"] = lambda pid: exec(started, {"pid": pid})
     ended = start(options.pop("bwrap", BWRAP), options.pop("words"), sys.argv[2:], **options)

@@ -92,6 +92,18 @@ def test_nothing_outlives_a_killed_supervisor(tmp_path):
     assert not (tmp_path / "late").exists()
 
 
+def test_nothing_outlives_a_supervisor_that_cannot_load_what_stays_beside_the_box(tmp_path):
+    """It has been installed anew, or removed, since it began."""
+    options = {"missing": ["inner.launch.watch"], "started": "raise AssertionError"}
+    for words in (WORDS, SHARED):
+        done = run("sh", "-c", f": {tmp_path}; sleep 60", words=words, options=options)
+        assert b"import of inner.launch.watch halted" in done.stderr
+        assert alive(str(tmp_path)) == []
+        done = run("sh", "-c", f": {tmp_path}; sleep 60", words=words, options={"missing": ["inner.launch.watch"]})
+        assert b"import of inner.launch.watch halted" in done.stderr
+        assert alive(str(tmp_path)) == []
+
+
 def test_a_process_that_the_start_makes_beside_the_box_outlives_it(tmp_path):
     """As the keeper of a scope of systemd's does, until what was used has been read."""
     started = f"""
