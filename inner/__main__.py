@@ -89,7 +89,7 @@ def _main() -> None:
     try:
         status = run(request)
     finally:
-        unusual = {"typer", "pydantic", "inner.plan.build", "inner.launch.installed"} & sys.modules.keys()
+        unusual = {"typer", "inner.commands.anew", "inner.launch.installed"} & sys.modules.keys()
         if not unusual and not (bundled and bundled.kept):
             _keep()
     os._exit(status)  # everything is written, and taking the interpreter apart takes a tenth of a start

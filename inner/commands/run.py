@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 
-from inner.errors import CannotExecute, CommandNotFound, ConfigError, RunError, Stale
+from inner.errors import ConfigError, Stale
 from inner.frozen import TYPE_CHECKING, replace
 from inner.guard import guard
 from inner.host import RealHost
-from inner.paths import cache_dir, normal, own, own_below, quoted, state_dir
+from inner.paths import cache_dir, normal, own, own_below, state_dir
 from inner.plan.command import refuse_unexecutable
 from inner.plan.model import Overlay
 
@@ -51,24 +50,22 @@ def run(request: Request) -> int:
     """Resolve, plan, and then show the plan or start it."""
     if request.json and not request.dry_run:
         raise ConfigError("`--json` shows a plan, and nothing is started then", hint="`inner run --dry-run --json`")
-    from inner.launch import rundir, wording
+    from inner.launch import rundir
     from inner.launch.features import probe
-    from inner.plan import store
 
     host = RealHost({name: value for name, value in os.environ.items() if name != AGAIN})
     refuse_own(host, normal(request.workdir if request.workdir.startswith("/") else f"{host.cwd}/{request.workdir}"))
-    resolved_anew: list[bool] = []
-    profile = _profile(request, host, resolved_anew)
+    profile, resolved_anew = _profile(request, host)
     enough = any if request.interactive else all  # `git log | inner run -i -- less`: keys come from where the text is shown
     terminal = request.detach or enough(map(os.isatty, (0, 1)))
     state = state_dir(host.env, host.home)
     folder = rundir.name(state)
     rundir.prepare(state, f"{state}/runs", cache_dir(host.env, host.home))
-    text = _args_file(request)
-    known = store.find(profile, request, host, terminal=terminal, args_file=text, run_dir=folder, sound=wording.sound)
-    plan, prepared, still = known or (_planned(profile, request, host, terminal, text, folder), None, None)
+    plan, prepared, still = _plan(profile, request, host, terminal, folder)
     if resolved_anew and not request.args_file:  # which may be a pipe, and has been read
-        _again()
+        from inner.commands.anew import start
+
+        start(AGAIN)
     features = probe(host.env, project=plan.project)
     tracer = None
     if request.trace:
@@ -102,44 +99,36 @@ def refuse_own(host: RealHost, project: str) -> None:
         )
 
 
-def _again() -> None:
-    """What was imported to read configuration would weigh on this process as long as the box runs: start anew, and find it kept."""
-    if AGAIN not in os.environ and "typer" not in sys.modules:
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, AGAIN: "1"})  # noqa: S606
+def _profile(request: Request, host: RealHost) -> tuple[Profile, bool]:
+    """As it was kept from an earlier run, or resolved anew; whether this one has kept it. What is fetched is never kept."""
+    project = None
+    if "://" not in request.profile and not request.sha256:
+        from inner.config.project import discover
+        from inner.profile.store import find
+
+        project = discover(host, request.workdir)
+        known = find(request, host, project)
+        if known is not None:
+            return known, False
+    from inner.commands import anew
+
+    return anew.profile(request, host, project)
 
 
-def _profile(request: Request, host: RealHost, anew: list[bool]) -> Profile:
-    """As it was kept from an earlier run, or resolved `anew` and kept. What is fetched is never kept."""
-    if "://" in request.profile or request.sha256:
-        from inner.commands.remote import documents
-        from inner.profile.resolve import resolve
-        from inner.settings import load
+def _plan(
+    profile: Profile, request: Request, host: RealHost, terminal: bool, folder: str
+) -> tuple[Plan, object, Callable[[], bool] | None]:
+    """`plan.store.find`, or the plan made anew."""
+    from inner.launch.wording import sound
+    from inner.plan.store import find
 
-        settings = load(host, workdir=request.workdir, no_project=request.no_project)
-        return resolve(request, settings, host, documents(request, settings, host))
-    from inner.config.project import discover
-    from inner.profile.store import find
+    text = _args_file(request)
+    known = find(profile, request, host, terminal=terminal, args_file=text, run_dir=folder, sound=sound)
+    if known is not None:
+        return known
+    from inner.commands import anew
 
-    project = discover(host, request.workdir)
-    known = find(request, host, project)
-    if known is None:
-        from inner.profile.writer import resolved
-
-        known, was_kept = resolved(request, host, project)
-        anew += [True] * was_kept
-    return known
-
-
-def _planned(profile: Profile, request: Request, host: RealHost, terminal: bool, args_file: bytes | None, folder: str) -> Plan:
-    """The plan made anew, and kept with bubblewrap's words for it."""
-    from inner.launch.features import probe
-    from inner.launch.wordsmade import prepared
-    from inner.plan.writer import made
-
-    def beside(plan: Plan) -> object:
-        return prepared(plan, probe(host.env, project=plan.project), folder)
-
-    return made(profile, request, host, terminal=terminal, args_file=args_file, run_dir=folder, beside=beside)
+    return anew.plan(profile, request, host, terminal, text, folder), None, None
 
 
 def _args_file(request: Request) -> bytes | None:
@@ -192,32 +181,17 @@ def _start(
 
     apart = prepared is None and any(isinstance(mount, Overlay) for mount in plan.mounts)
     try:
-        outcome = _review(plan, features, host, folder, begin) if apart else begin(plan)
+        if apart:
+            from inner.review.run import review
+
+            wanted = host.env.get("INNER_REVIEW", "")
+            outcome = review(plan, features, folder, begin, warn=_warning, note=_note, wanted=wanted)
+        else:
+            outcome = begin(plan)
         return _tell(plan, outcome, features, folder, traced=tracer is not None)
     finally:
         if profile.keep_runs == 0:  # not even its own record, which has told what it had to
             rundir.rotate(state_dir(host.env, host.home), 0)
-
-
-def _receipt(folder: str) -> None:
-    from inner import ui
-    from inner.commands.log import receipt_of
-    from inner.launch.rundir import alive
-    from inner.records.read import load
-
-    receipt_of(load(folder, alive), ui.err)
-
-
-def _review(plan: Plan, features: Features, host: RealHost, folder: str, begin: Callable[..., Outcome]) -> Outcome:
-    """What `begin` makes of the plan, with changes kept apart."""
-    from inner.review.run import Kept, told
-
-    state, wanted = folder.rpartition("/runs/")[0], host.env.get("INNER_REVIEW", "")
-    with Kept(plan, features, state, warn=_warning, progress=_note, wanted=wanted) as kept:
-        outcome = begin(kept.plan, kept.enter)
-    for text in told(kept):
-        _note(text)
-    return outcome
 
 
 def _warning(text: str) -> None:
@@ -233,20 +207,12 @@ def _note(text: str) -> None:
 
 
 def _tell(plan: Plan, outcome: Outcome, features: Features, folder: str, *, traced: bool = False) -> int:
-    if outcome.reason == "setup":
-        from inner import ui
-        from inner.launch.refusal import namespace_problem
+    from inner.launch.watch import NOTHING_RAN
 
-        known = namespace_problem(features)
-        if outcome.stderr and known is None:  # what is known is told better than bubblewrap can
-            ui.err(f"bubblewrap: {ui.safe_lines(outcome.stderr)}")
-        raise known or RunError("the box could not be made", hint="`inner run --dry-run` shows how it would be made")
-    if outcome.reason == "not-found":
-        raise CommandNotFound(f"`{plan.command[0]}` cannot be started in the box: it, or the interpreter it names, is not there")
-    if outcome.reason == "not-executable":
-        raise CannotExecute(
-            f"`{plan.command[0]}` cannot be executed", hint=f"`chmod +x {quoted(plan.command[0])}`, or name its interpreter"
-        )
+    if outcome.reason in NOTHING_RAN:
+        from inner.commands.failure import failure
+
+        raise failure(plan, outcome, features)
     if outcome.reason == "timeout":
         _note(f"ended after {plan.timeout:g} s: the time limit of this run")
     if outcome.status == 128:  # git's, for what it cannot do
@@ -261,7 +227,12 @@ def _tell(plan: Plan, outcome: Outcome, features: Features, folder: str, *, trac
 
         tell(folder, plan.agents)
     if plan.summary:
-        _receipt(folder)
+        from inner import ui
+        from inner.commands.log import receipt_of
+        from inner.launch.rundir import alive
+        from inner.records.read import load
+
+        receipt_of(load(folder, alive), ui.err)
     elif traced:
         from inner.commands import traced as report
 

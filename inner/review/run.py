@@ -15,6 +15,7 @@ from inner.review import overlay, record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inner.launch.outcome import Outcome
     from inner.plan.model import Mount, Plan
     from inner.review.changes import Change
     from inner.words import Features
@@ -172,6 +173,25 @@ def _idle(review: record.Review) -> bool:
     if any(not os.path.lexists(f"{review.folder}/{layer.number}.seal") for layer in review.layers):
         settle(review)
     return False
+
+
+def review(
+    plan: Plan,
+    features: Features,
+    folder: str,
+    begin: Callable[..., Outcome],
+    *,
+    warn: Callable[[str], None],
+    note: Callable[[str], None],
+    wanted: str,
+) -> Outcome:
+    """What `begin` makes of the plan, and of what is to be done in the process that becomes bubblewrap, with changes kept apart.
+    `folder` is the run's own; for `wanted` see `Kept`."""
+    with Kept(plan, features, folder.rpartition("/runs/")[0], warn=warn, progress=note, wanted=wanted) as kept:
+        outcome = begin(kept.plan, kept.enter)
+    for text in told(kept):
+        note(text)
+    return outcome
 
 
 def told(kept: Kept) -> list[str]:

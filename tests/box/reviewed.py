@@ -32,7 +32,7 @@ from inner.plan.build import build
 
 def main():
     bwrap, request, host = sys.argv[1], read(sys.argv[2:]), RealHost({**os.environ, "INNER_STARTED_AGAIN": "1"})
-    profile, folder = it._profile(request, host, []), rundir.name(state_dir(host.env, host.home))
+    profile, folder = it._profile(request, host)[0], rundir.name(state_dir(host.env, host.home))
     os.makedirs(folder.rpartition("/")[0], mode=0o700, exist_ok=True)
     plan = build(profile, request, host, terminal=False, run_dir=folder)
     version, flags = ask(bwrap, host)
