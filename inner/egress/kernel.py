@@ -19,13 +19,14 @@ CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 NS_GET_USERNS = 0xB701  # ioctl_ns(2)
 SIOCGIFFLAGS, IFF_UP = 0x8913, 1  # netdevice(7)
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
+RLIMIT_DATA, RLIMIT_CORE, RLIMIT_NOFILE = 2, 4, 7  # getrlimit(2)
 RTM_NEWADDR, NLM_F_REQUEST_ACK_CREATE_REPLACE = 20, 0x1 | 0x4 | 0x400 | 0x100  # rtnetlink(7), netlink(7)
 IFA_ADDRESS, IFA_LOCAL, IFA_F_NODAD = 1, 2, 2
 SCOPE_HOST = 254
 
 
 def load() -> Callable[..., None]:
-    """Finds the C library: calls of it by name, with integers; what is not 0 raises. The extension module below `ctypes` costs a
+    """Finds the C library: calls of it by name, with integers, and bytes as pointers; what is not 0 raises. The extension module below `ctypes` costs a
     quarter of it to import; it is asked first, and `ctypes` where a Python has changed it."""
     if not _CALL:
         try:
@@ -42,13 +43,13 @@ def load() -> Callable[..., None]:
 _CALL: list[Callable[..., int]] = []
 
 
-def _by_ctypes(name: str, *args: int) -> int:
+def _by_ctypes(name: str, *args: int | bytes | None) -> int:
     import ctypes
 
     return int(getattr(ctypes.CDLL(None), name)(*args))
 
 
-def _libc(name: str, *args: int) -> None:
+def _libc(name: str, *args: int | bytes | None) -> None:
     if _CALL[0](name, *args) != 0:
         import ctypes
 
@@ -61,6 +62,15 @@ def _libc(name: str, *args: int) -> None:
 def prctl(option: int, value: int) -> None:
     """An option with one argument."""
     load()("prctl", option, value, 0, 0, 0)
+
+
+def limit(resource: int, most: int) -> int:
+    """Gives this process so much of a resource, or the most that it may have, for good (getrlimit(2)). Returns how much that is."""
+    found = bytes(16)  # the kernel writes into it
+    load()("prlimit", 0, resource, None, found)
+    most = min(most, int.from_bytes(found[8:], "little"))
+    load()("prlimit", 0, resource, most.to_bytes(8, "little") * 2, None)
+    return most
 
 
 def setns(fd: int, kind: int) -> None:

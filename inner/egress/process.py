@@ -30,7 +30,6 @@ else:
 
 CONNECTIONS = 4096
 PER_CONNECTION, RESERVE = 6, 128  # descriptors: two sockets, two pipes; and what there is besides
-QUIET = 0.02  # seconds
 CONTROL, ASKERS = "network", 8  # the socket in the run's folder, and how many may stand before it
 MEMORY = 256 << 20  # bytes of data: a bound for the case that every other one fails
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTSTP", "SIGWINCH", "SIGCHLD", "SIGCONT")
@@ -122,14 +121,14 @@ def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]
 
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         secrets = load(task.credentials, task.host)
-    _give_up(len(wanted))
+    limit = _give_up(len(wanted))
 
     def serve(child_pid: int, control: _socket.socket) -> None:
         space = netns.of(child_pid)
         sockets = netns.make(space, wanted, extra(rules), child_pid)
         # From here on the kernel accepts for us: the command of the box starts while we make ourselves ready.
         control.send(b"ready")
-        if _was_short(control, (*sockets, *(sock for sock, _ in task.published), asked)):
+        if _asks_nothing(control, (*sockets, *(sock for sock, _ in task.published), asked)):
             return
         from inner.egress import resolve
         from inner.egress.record import Record
@@ -137,7 +136,7 @@ def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]
 
         os.environ.clear()
         resolve.environment()
-        server = Server(names, Record(event_fd), resolve.Resolver(), _connections(len(sockets)))
+        server = Server(names, Record(event_fd), resolve.Resolver(), limit)
         server.secrets = secrets
         for one, sock in zip(wanted, sockets, strict=True):
             if sock is not None:
@@ -183,16 +182,14 @@ def _open(server: Server, asked: _socket.socket, space: int, known: Sequence[Lis
     Control(server, asked, space, known).accept()
 
 
-def _was_short(control: _socket.socket, sockets: Iterable[_socket.socket | None]) -> bool:
-    """Waits a moment for the first who wants something. Many a box lives for two hundredths of a second and wants nothing: it
-    does not have to wait for our imports."""
+def _asks_nothing(control: _socket.socket, sockets: Iterable[_socket.socket | None]) -> bool:
+    """Waits for the first who wants something. Many a box wants nothing: it takes neither time nor memory for what would serve it."""
     poll = select.poll()
     for sock in sockets:
         if sock is not None:
             poll.register(sock.fileno(), select.POLLIN)
     poll.register(control.fileno(), select.POLLIN)
-    found = poll.poll(QUIET * 1000)
-    return [fd for fd, _ in found] == [control.fileno()]
+    return [fd for fd, _ in poll.poll()] == [control.fileno()]
 
 
 def _ask(control: _socket.socket, what: str) -> None:
@@ -213,24 +210,13 @@ def _command(control: _socket.socket, stop: Callable[[], None]) -> None:
     stop()
 
 
-def _connections(listeners: int) -> int:
-    """How many connections the descriptors are enough for."""
-    import resource
-
-    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return max(8, min(CONNECTIONS, (soft - RESERVE - listeners) // PER_CONNECTION))
-
-
-def _give_up(listeners: int) -> None:
-    """Takes the descriptors it may have, gives up the rest of what it does not need. A failure ends it, and the network."""
-    import resource
-
+def _give_up(listeners: int) -> int:
+    """Takes the descriptors it may have, gives up the rest of what it does not need. A failure ends it, and the network. Returns how many
+    connections those are enough for."""
     kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # no ptrace, no /proc/PID/mem, no core (prctl(2))
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    most = CONNECTIONS * PER_CONNECTION + RESERVE + listeners
-    soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, soft))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    files = kernel.limit(kernel.RLIMIT_NOFILE, CONNECTIONS * PER_CONNECTION + RESERVE + listeners)
+    kernel.limit(kernel.RLIMIT_CORE, 0)
+    kernel.limit(kernel.RLIMIT_DATA, MEMORY)
+    return max(8, (files - RESERVE - listeners) // PER_CONNECTION)
