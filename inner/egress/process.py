@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import select
 
-from inner.egress import kernel
+from inner.egress import kernel, netns
+from inner.egress.names import ASKED, Names, extra, listeners
+from inner.egress.rules import Rules
 from inner.errors import InnerError, RunError
 from inner.frozen import TYPE_CHECKING, frozen
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from inner.egress.names import Listener
-    from inner.egress.rules import Rules
     from inner.egress.server import Server
     from inner.host import Host
     from inner.profile.model import Credential
@@ -103,10 +104,6 @@ def _alone(parent: int, needed: tuple[int, ...], event_fd: int) -> int:
 
 def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]:
     """All that takes time, can fail and does not need the box."""
-    from inner.egress import netns
-    from inner.egress.names import ASKED, Names, extra, listeners
-    from inner.egress.rules import Rules
-
     kernel.load()
     rules = task.rules or Rules()
     names = Names(rules)

@@ -114,9 +114,10 @@ class Egress:
             except OSError:
                 pass
             try:
-                os.kill(self.pid, 9)
-                os.waitpid(self.pid, 0)
-            except (ProcessLookupError, ChildProcessError):  # somebody has waited for it already
+                if not os.waitpid(self.pid, os.WNOHANG)[0]:
+                    os.kill(self.pid, 9)
+                    os.waitpid(self.pid, 0)
+            except ChildProcessError:  # somebody has waited for it already, and the number may be another's
                 pass
             self.pid = 0
             self._control.close()
@@ -147,6 +148,8 @@ def prepare(
         from inner.egress.rules import rules as read
 
         spared = read(spare)
+    from inner.egress import process  # here: it is read once for both, and the two share it
+
     published = [(_published(outside), inside) for outside, inside in network.publish]
     ours, theirs = ends or _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
     parent = os.getpid()
@@ -161,9 +164,7 @@ def prepare(
     if pid == 0:
         try:
             ours.close()
-            from inner.egress.process import Task, become
-
-            become(theirs, parent, Task(rules, event_fd, credentials or {}, host, folder, spared, tuple(published)))
+            process.become(theirs, parent, process.Task(rules, event_fd, credentials or {}, host, folder, spared, tuple(published)))
         finally:  # interrupted, or an installation that has just been removed: what the parent gives back is not ours to give
             os._exit(1)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, old)
