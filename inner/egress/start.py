@@ -164,7 +164,9 @@ def prepare(
     if pid == 0:
         try:
             ours.close()
-            process.become(theirs, parent, process.Task(rules, event_fd, credentials or {}, host, folder, spared, tuple(published)))
+            process.become(
+                theirs, parent, process.Task(rules, event_fd, credentials or {}, host, folder, spared, tuple(published))
+            )
         finally:  # interrupted, or an installation that has just been removed: what the parent gives back is not ours to give
             os._exit(1)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, old)
