@@ -21,6 +21,8 @@ def before(plan: Plan) -> tuple[str, ...]:
     lines += [f"printf -- '{printed(p.content)}' > {quoted(p.path)}" for p in plan.guard.placeholders if p.kind != "dir"]
     for copy in plan.copies:
         lines.append(f"mkdir -p -- {quoted(_above(copy.into))} && cp -a -- {_words([copy.src, copy.into])}")
+        left_out = [copy.into + path[len(copy.src) :] for path in copy.without]
+        lines += [f"rm -rf -- {_words(left_out)}"] if left_out else []
     for shadow in plan.guard.shadows:
         place = quoted(f"{shadow.into}/shadow")
         lines.append(f"mkdir -p -- {quoted(shadow.into)} && cp -a -- {quoted(shadow.common)} {place}")

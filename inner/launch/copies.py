@@ -6,12 +6,14 @@ files are left out; nothing is followed out of the folder.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING
 from inner.launch import rundir
+from inner.launch.syscall import open_path
 from inner.progress import Busy, Progress
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ def make(copies: Iterable[Copy], say: Callable[[str], None] | None = None) -> No
     """Make every copy. `say` is told now and then how far that is. RunError when one cannot be made whole."""
     for copy in copies:
         try:
-            _tree(copy.src, copy.into, copying(copy.src, say))
+            _tree(copy.src, copy.into, frozenset(copy.without), copying(copy.src, say))
         except OSError as problem:
             raise RunError(
                 f"cannot copy `{copy.src}`: {problem.strerror}",
@@ -45,36 +47,58 @@ def copying(src: str, say: Callable[[str], None] | None) -> Progress:
     return Progress(say, lambda files: f"copying `{src}`: {files} files so far")
 
 
-def _tree(src: str, into: str, progress: Progress) -> None:
-    info = os.lstat(src)
-    if not stat.S_ISDIR(info.st_mode):
-        _file(src, into, info)
+def _tree(src: str, into: str, without: frozenset[str], progress: Progress) -> None:
+    """Every folder is opened through no link: what a box that runs meanwhile puts in the place of one is not read."""
+    if not stat.S_ISDIR(os.lstat(src).st_mode):
+        parent, _, name = src.rpartition("/")
+        above = _opened(parent or "/")
+        try:
+            _file(above, name, into)
+        finally:
+            os.close(above)
         return
-    stack, count = [(src, into, info)], 0
+    stack, count = [(src, into)], 0
     finished: list[tuple[str, os.stat_result]] = []
     while stack:
-        here, there, info = stack.pop()
-        os.mkdir(there, 0o700)
-        finished.append((there, info))
-        for entry in os.scandir(here):
-            found = entry.stat(follow_symlinks=False)
-            target = f"{there}/{entry.name}"
-            if stat.S_ISDIR(found.st_mode):
-                stack.append((entry.path, target, found))
-            elif stat.S_ISLNK(found.st_mode):
-                os.symlink(os.readlink(entry.path), target)
-            elif stat.S_ISREG(found.st_mode):
-                _file(entry.path, target, found)
-            count += 1
-            progress(count)
+        here, there = stack.pop()
+        fd = _opened(here)
+        try:
+            os.mkdir(there, 0o700)
+            finished.append((there, os.fstat(fd)))
+            for entry in os.scandir(fd):
+                path, target = f"{here}/{entry.name}", f"{there}/{entry.name}"
+                mode = entry.stat(follow_symlinks=False).st_mode
+                if path in without:
+                    continue
+                if stat.S_ISDIR(mode):
+                    stack.append((path, target))
+                elif stat.S_ISLNK(mode):
+                    os.symlink(os.readlink(entry.name, dir_fd=fd), target)
+                elif stat.S_ISREG(mode):
+                    _file(fd, entry.name, target)
+                count += 1
+                progress(count)
+        finally:
+            os.close(fd)
     for there, info in reversed(finished):  # modes and times last: writing into a folder changes its time
         os.chmod(there, stat.S_IMODE(info.st_mode) & 0o1777)
         os.utime(there, ns=(info.st_atime_ns, info.st_mtime_ns))
 
 
-def _file(src: str, into: str, info: os.stat_result) -> None:
-    source = os.open(src, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _opened(folder: str) -> int:
+    at = open_path(folder)
     try:
+        return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=at)
+    finally:
+        os.close(at)
+
+
+def _file(folder: int, name: str, into: str) -> None:
+    source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        info = os.fstat(source)
+        if not stat.S_ISREG(info.st_mode):
+            raise OSError(errno.EAGAIN, "it is being changed", into)
         target = os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             copy_content(source, target)

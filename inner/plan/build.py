@@ -328,7 +328,7 @@ def _profile_mounts(box: Box) -> None:
         source = real
         if spec.mode == "safe-rw":
             source = HostPath(f"{box.run_dir}/copy-{number}")
-            box.copies.append(Copy(real, source))
+            box.copies.append(Copy(real, source, box.secrets.within(real, box.sandbox.allow)))
         mode = "ro" if spec.mode == "ro" else "rw"
         why = "mounts, a private copy" if spec.mode == "safe-rw" else "mounts"
         box.mounts.append(Bind(source, dest, mode, _shape(what), why=why, origin=origin))

@@ -165,6 +165,12 @@ class Secrets:
                         masks[dest] = Mask(dest, "dir" if what == "dir" else "file", why=why)
         return list(masks.values())
 
+    def within(self, folder: str, allow: Iterable[str]) -> tuple[HostPath, ...]:
+        """What is hidden below `folder`, for a copy of it: that lies elsewhere, and no mask would be made for it."""
+        allowed = frozenset(allow)
+        hidden = dict.fromkeys(realpath(self._host, path) for path, key in self.paths.items() if not key or key not in allowed)
+        return tuple(place for place in hidden if place != folder and covers(folder, place) and kind(self._host, place))
+
     def _may_hold_any(self, src: str) -> bool:
         """Whether a folder can be above a hidden place: /usr and the like cannot, unless that was put there (XDG_CACHE_HOME)."""
         return not any(covers(place, src) for place in SYSTEM) or any(covers(src, path) for path in self.paths)

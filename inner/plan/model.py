@@ -170,10 +170,12 @@ class Network:
 
 @frozen
 class Copy:
-    """A private copy to be made before the start (mode `safe-rw`). `into`, below the run's folder, is bound in its place."""
+    """A private copy to be made before the start (mode `safe-rw`). `into`, below the run's folder, is bound in its place. `without`:
+    what is hidden from every box, and is not even copied."""
 
     src: HostPath
     into: HostPath
+    without: tuple[HostPath, ...] = ()
 
 
 @frozen

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from inner.profile.model import Profile
     from inner.request import Request
 
-FORMAT = 7
+FORMAT = 8
 MOST = 1 << 21  # bytes of one
 # What a plan has nothing of but its command line, which is made anew. A field that is not named here is part of the key.
 APART = frozenset(("arg", "args_file", "dry_run", "json", "yes", "trace", "words"))

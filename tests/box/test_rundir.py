@@ -88,6 +88,45 @@ def test_a_copy_is_the_same_tree(tmp_path):
     (src / "sub").chmod(0o755)
 
 
+def test_a_copy_follows_nothing_that_is_exchanged_while_it_is_made(tmp_path):
+    """By a box that may write there: a folder for a link to one, and a file for a link or a pipe."""
+    secret, src = tmp_path / "secret", tmp_path / "src"
+    for folder in (secret, *(src / str(n) for n in range(40))):
+        folder.mkdir(parents=True)
+        (folder / "file").write_text("secret" if folder == secret else "fine")
+    swap = (
+        "import os, sys\n"
+        "while True:\n"
+        "    for n in range(0, 40, 2):\n"
+        "        os.rename(f'{n}', 'aside'); os.symlink(sys.argv[1], f'{n}'); os.unlink(f'{n}'); os.rename('aside', f'{n}')\n"
+        "        f = f'{n + 1}/file'; os.rename(f, 'f'); os.mkfifo(f); os.unlink(f); os.symlink(sys.argv[1] + '/file', f); os.rename('f', f)\n"
+    )
+    other = subprocess.Popen([sys.executable, "-c", swap, str(secret)], cwd=src)
+    refused = 0
+    try:
+        for n in range(60):
+            copy = tmp_path / f"copy-{n}"
+            try:
+                copies.make([Copy(str(src), str(copy))])
+            except RunError:
+                refused += 1
+            files = [file for file in copy.glob("*/file") if not file.is_symlink() and not file.parent.is_symlink()]
+            assert "secret" not in {file.read_text() for file in files}
+    finally:
+        other.kill()
+        other.wait()
+    assert refused
+
+
+def test_what_is_hidden_is_not_copied(tmp_path):
+    src = tmp_path / "src"
+    (src / "a/hidden").mkdir(parents=True)
+    (src / "a/hidden/file").write_text("secret")
+    (src / "a/file").write_text("fine")
+    copies.make([Copy(str(src), str(tmp_path / "copy"), (f"{src}/a/hidden", f"{src}/nothing"))])
+    assert [path.name for path in (tmp_path / "copy/a").iterdir()] == ["file"]
+
+
 def test_a_copy_that_cannot_be_made_says_so(tmp_path):
     (tmp_path / "src").write_text("x")
     with pytest.raises(RunError, match="cannot copy"):

@@ -57,6 +57,8 @@ ATTEMPTS += table(
         "follow a link through the root of process 1": "cat /proc/1/root/$H/.netrc /proc/self/root$H/.netrc /proc/1/cwd/../../.netrc",
         "climb from the working folder of the kernel": "cat /proc/self/cwd/../../.netrc /proc/self/cwd/../other/notes",
         "open by the name of a descriptor": "cat /proc/self/fd/*/../../.netrc /dev/fd/0/../.netrc; cat /proc/self/cwd/../other/notes",
+        "read what is hidden in a copy of all of it": ("cd /opt/copy || cd \"$H\"; cat .netrc .ssh/id_ed25519 .config/gh/hosts.yml .aws/credentials .claude/.credentials.json", {"profile": '[mounts]\n"~" = { dest = "/opt/copy", mode = "safe-rw" }\n'}),
+        "read what is hidden in a copy of a part": ("cd /opt/copy || cd \"$H/.config\"; cat gh/hosts.yml */credentials* */*.yml", {"profile": '[mounts]\n"~/.config" = { dest = "/opt/copy", mode = "safe-rw" }\n'}),
         "read scratch space": "cat /tmp/$T /var/tmp/$T",
         "read shared memory": "cat /dev/shm/$T",
         "read the homes of others": 'ls /home /root; for d in $(ls -d /home/*); do [ "$d" = "$H" ] || case $H in "$d"/*) ;; *) got "$d" ;; esac; done; [ -e /var/lib/dpkg/status ] && got packages',
