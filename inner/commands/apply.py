@@ -189,7 +189,7 @@ def _recover(review: Review) -> None:
 
 def _finish(review: Review, left: Sequence[tuple[Change, str]]) -> int:
     """Close the review when nothing of it is left that could be applied."""
-    from inner.launch import rundir
+    from inner.launch import removal
     from inner.review.apply import SPECIAL
     from inner.review.git import repositories
     from inner.review.select import changed
@@ -197,7 +197,7 @@ def _finish(review: Review, left: Sequence[tuple[Change, str]]) -> int:
     with changed(review, (), os.getcwd()) as rest:
         open_ones = [change for change in rest.changes if change.what != "special"]
     if not open_ones and not repositories(review):
-        rundir.remove(review.folder)
+        removal.remove(review.folder)
     elif any(reason != SPECIAL for _, reason in left):
         ui.note(f"{_waiting(len(open_ones))}: `inner diff {review.id}`, or `--theirs`, `--ours`, `--beside` with `inner apply`")
         return 1

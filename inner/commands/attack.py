@@ -58,7 +58,7 @@ def attacked(name: str, workdir: str, settings: Settings, features: Features, ho
     """Lay out, attack, judge; and the folder it was done in."""
     from inner import ui
     from inner.commands.verify import asked, subject_of
-    from inner.launch import inquiry, rundir
+    from inner.launch import inquiry, removal, rundir
     from inner.launch.canaries import canaries, variables
     from inner.progress import Busy
 
@@ -75,7 +75,7 @@ def attacked(name: str, workdir: str, settings: Settings, features: Features, ho
                 answers = asked(subject, folder, features, inquiry.ATTACK, laid.facts, warn=_warn)
             outcomes = judge(subject, answers if isinstance(answers, dict) else {}, laid.saw)
     finally:
-        rundir.remove(place)
+        removal.remove(place)
     broken = sum(outcome.state == BROKEN for outcome in outcomes)
     return Report(subject.profile.name, broken, outcomes), str(subject.plan.cwd)
 

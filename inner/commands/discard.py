@@ -34,7 +34,7 @@ def add(app: typer.Typer) -> None:
 def main(words: Sequence[str], *, all_: bool, yes: bool) -> int:
     """Choose, ask, remove."""
     from inner.commands.diff import state
-    from inner.launch import rundir
+    from inner.launch import removal
     from inner.review import record
     from inner.review.run import recover
 
@@ -71,7 +71,7 @@ def main(words: Sequence[str], *, all_: bool, yes: bool) -> int:
             status = 1
             continue
         with Busy(ui.note, f"removing review {review.id}"):
-            rundir.remove(review.folder)
+            removal.remove(review.folder)
         os.close(lock)
         if os.path.lexists(review.folder):
             ui.warning(f"`{review.folder}` could not be removed whole")

@@ -158,7 +158,7 @@ def clean(older: float | None, *, everything: bool, dry_run: bool) -> int:
     from inner import ui
     from inner.commands.runs import living
     from inner.errors import UsageError
-    from inner.launch import rundir
+    from inner.launch import removal, rundir
     from inner.progress import Busy
 
     if older is None and not everything:
@@ -174,6 +174,6 @@ def clean(older: float | None, *, everything: bool, dry_run: bool) -> int:
             if dry_run:
                 ui.out(run.id)
             else:
-                rundir.remove(run.folder)
+                removal.remove(run.folder)
     ui.note(f"{gone} record{'' if gone == 1 else 's'} {'would be' if dry_run else ''} removed".replace("  ", " "))
     return 0

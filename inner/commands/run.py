@@ -155,7 +155,7 @@ def _start(
     still: Callable[[], bool] | None = None,
 ) -> int:
     """Make what the plan needs, start the box, and tell how it ended."""
-    from inner.launch import rundir, session
+    from inner.launch import session
 
     refuse_unexecutable(plan.command)
     if os.path.lexists(INSIDE):
@@ -191,7 +191,9 @@ def _start(
         return _tell(plan, outcome, features, folder, traced=tracer is not None)
     finally:
         if profile.keep_runs == 0:  # not even its own record, which has told what it had to
-            rundir.rotate(state_dir(host.env, host.home), 0)
+            from inner.launch import removal
+
+            removal.rotate(state_dir(host.env, host.home), 0)
 
 
 def _warning(text: str) -> None:

@@ -7,12 +7,11 @@ that does (`require = ["record"]`, a log, or something of its own in the folder)
 from __future__ import annotations
 
 import os
-import stat
 
 from inner.errors import RunError, Stale
 from inner.frozen import TYPE_CHECKING, replace
 from inner.launch import rundir
-from inner.paths import covers, quoted
+from inner.paths import covers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,14 +52,16 @@ class Account:
         try:
             self.live = rundir.begin(self.folder)
             undo.later(os.close, self.live)
-            undo.later(rundir.finish, self.folder)
+            undo.later(self._finish)
         except RunError as problem:
             self.kept = False
             self._without(problem)
         if "record" in self.plan.require:
             self.recording()  # now: it is the first to say what is missing
         if self.plan.log:
-            self.log = _open_log(self.plan)
+            from inner.launch.logfile import appended
+
+            self.log = appended(self.plan)
             undo.later(os.close, self.log)
         return self
 
@@ -101,6 +102,11 @@ class Account:
         if self._record is not None and self._record.lost:
             self.warn(f"the record of this run is not complete: {self._record.lost}")
 
+    def _finish(self) -> None:
+        from inner.launch import removal
+
+        removal.finish(self.folder)
+
     def _without(self, problem: RunError) -> None:
         needs = self._needs()
         if needs:
@@ -137,7 +143,9 @@ class Account:
         if self.kept and not self._rotated:
             self._rotated = True
             state, _, own = self.folder.rpartition("/runs/")
-            rundir.rotate(state, self.most, newest=own)
+            from inner.launch import removal  # while bubblewrap is busy
+
+            removal.rotate(state, self.most, newest=own)
 
     def _plan(self) -> None:
         if not self._planned:
@@ -150,33 +158,3 @@ class Account:
         self.recording().ended(outcome)
         if outcome.log_lost:
             self.warn(f"the log of this run is not complete: {outcome.log_lost}")
-
-
-def _open_log(plan: Plan) -> int:
-    """The file that gets the output, for appending: what is there stays. Below the project no symbolic link is followed: a
-    repository can bring one along."""
-    path = plan.log
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    folder, _, name = path.rpartition("/")
-    try:
-        if covers(plan.project, path):
-            from inner.launch.syscall import open_path
-
-            at = open_path(folder or "/")
-        else:
-            at = os.open(folder or "/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fd = os.open(name, flags, 0o600, dir_fd=at)
-        finally:
-            os.close(at)
-    except OSError as problem:
-        raise RunError(
-            f"cannot write the log `{path}`: {problem.strerror}",
-            where=path,
-            hint=f"`mkdir -p {quoted(folder)}`, or name another one",
-        ) from None
-    found = os.fstat(fd)
-    if not stat.S_ISREG(found.st_mode) or (covers(plan.project, path) and found.st_nlink > 1):
-        os.close(fd)
-        raise RunError(f"the log `{path}` is not a plain file", where=path, hint="name another one")
-    return fd

@@ -17,7 +17,7 @@ import stat
 from inner import gitconfig
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING, frozen, replace
-from inner.launch import gitstate, rundir, shadow
+from inner.launch import gitstate, removal, rundir, shadow
 from inner.launch.gitcopy import Copy
 from inner.launch.shadow import is_hash, read
 from inner.paths import covers, quoted
@@ -336,7 +336,7 @@ def again(into: str) -> None:
                 os.rename(f"{source}/{folder}/{name}", f"{into}/shadow/objects/{folder}/{name}")
     for place in (f"{into}/box", f"{into}/ours"):
         if os.path.lexists(place):
-            rundir.remove(place)
+            removal.remove(place)
 
 
 def _known(git: Git, names: Iterable[str], objects: str = "") -> dict[str, str]:

@@ -12,7 +12,7 @@ import stat
 
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING
-from inner.launch import rundir
+from inner.launch import removal
 from inner.launch.syscall import open_path
 from inner.progress import Busy, Progress
 
@@ -39,7 +39,7 @@ def remove(copies: Iterable[Copy], say: Callable[[str], None] | None = None) -> 
     """Take away what `make` made, whole or not."""
     for copy in copies:
         with Busy(say, f"removing the copy of `{copy.src}`"):
-            rundir.remove(copy.into)
+            removal.remove(copy.into)
 
 
 def copying(src: str, say: Callable[[str], None] | None) -> Progress:

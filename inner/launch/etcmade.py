@@ -16,7 +16,7 @@ import time
 from inner import draft, kept
 from inner.bwrap import ETC, in_etc, placed
 from inner.frozen import TYPE_CHECKING
-from inner.launch import etc, rundir
+from inner.launch import etc, removal
 from inner.paths import ancestors, covers
 from inner.plan.model import Data, Dir, Symlink, Tmpfs
 
@@ -136,7 +136,7 @@ def _make(folder: str, entries: Iterable[Entry]) -> None:
         _lock(folder)
         os.rename(draft, folder)
     except BaseException:
-        rundir.remove(draft)
+        removal.remove(draft)
         if not os.path.isdir(folder):  # somebody else's, who was faster
             raise
 
@@ -152,7 +152,7 @@ def _make_room(folder: str) -> None:
     for path in whole[: max(0, len(whole) - MOST + 1)]:
         _remove(path)
     for path in gone:
-        rundir.remove(path)
+        removal.remove(path)
 
 
 def _remove(folder: str) -> bool:
@@ -162,7 +162,7 @@ def _remove(folder: str) -> bool:
         if fd >= 0:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.unlink(etc.lock(folder))
-        rundir.remove(folder)
+        removal.remove(folder)
     except OSError:
         return False
     finally:

@@ -11,7 +11,7 @@ import os
 from inner import gitconfig, gitpolicy
 from inner.frozen import TYPE_CHECKING
 from inner.gitconfig import Entry
-from inner.launch import rundir, shadow
+from inner.launch import removal, rundir, shadow
 from inner.launch.dotgit import MODULES, names_of
 from inner.paths import HostPath, covers, normal
 from inner.plan.model import Shadow
@@ -56,7 +56,7 @@ def prepare(copy: Copy, names: Sequence[str], notes: list[str]) -> list[str]:
     ready = []
     for into in noted(copy):
         if shadow.recorded(into) is None:
-            rundir.remove(into)
+            removal.remove(into)
         else:
             ready.append(into)
     number = max((int(into.rpartition("-")[2]) for into in ready), default=-1) + 1
@@ -139,7 +139,7 @@ def _make(copy: Copy, into: str) -> None:
         return
     new = f"{copy.shadow.gitdir}/inner-{MODULES}"  # whole, or not there
     if os.path.lexists(new):
-        rundir.remove(new)
+        removal.remove(new)
     os.makedirs(new)
     own_config(new, found[0].hash)
     rundir.write(f"{new}/config", shadow.read(f"{into}/{CONFIG}"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from inner.frozen import TYPE_CHECKING
-from inner.launch import rundir
+from inner.launch import removal
 from inner.launch.rundir import write
 from inner.launch.shadow import OPERATIONS, STATE, read
 
@@ -111,7 +111,7 @@ def _again(real: str, one: str) -> None:
             os.rename(f"{real}/{one}.old", f"{real}/{one}")
         for left in (f"{real}/{one}.old", f"{real}/{one}.new"):
             if os.path.lexists(left):
-                rundir.remove(left)
+                removal.remove(left)
 
 
 def _put(real: str, one: str, want: Files) -> None:
@@ -133,4 +133,4 @@ def _put(real: str, one: str, want: Files) -> None:
     if want:
         os.rename(f"{real}/{one}.new", f"{real}/{one}")
     if os.path.lexists(f"{real}/{one}.old"):
-        rundir.remove(f"{real}/{one}.old")
+        removal.remove(f"{real}/{one}.old")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from inner.frozen import TYPE_CHECKING, frozen
-from inner.launch import gitstate, rundir
+from inner.launch import gitstate, removal
 from inner.launch.dotgit import belongs, names
 from inner.launch.gitcommand import Git
 from inner.launch.rundir import write
@@ -145,7 +145,7 @@ def _make(shadow: Shadow, one: Seen, head: str, name: str, ours: str) -> None:
     """What git keeps of a work tree (gitrepository-layout(5)), beside its place first, so that it is there as a whole or not at all."""
     folder = f"{shadow.common}/inner-{one.tree.name}"  # where git looks for no work trees
     if os.path.lexists(folder):
-        rundir.remove(folder)
+        removal.remove(folder)
     os.makedirs(folder)
     os.makedirs(f"{shadow.common}/{TREES}", exist_ok=True)
     for file, text in (("HEAD", head), ("commondir", "../.."), ("gitdir", f"{one.tree.place}/.git")):

@@ -5,6 +5,7 @@ What it had is written down before it began, in its folder and in the file that 
 
 from __future__ import annotations
 
+import marshal
 import os
 
 from inner.frozen import TYPE_CHECKING
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def recover(folder: str, warn: Callable[[str], None], progress: Callable[[str], None] | None = None) -> None:
     """For the run of `folder`, before that is removed."""
-    noted, box = rundir.left(folder)
+    noted, box = _left(folder)
     if box[0]:
         lost.end(*box)
     else:  # killed while bubblewrap was busy, inner does not take the box along (bubblewrap's --die-with-parent is set late)
@@ -49,3 +50,19 @@ def _project(folder: str, noted: tuple[Any, ...], warn: Callable[[str], None], p
     guarding = Guarding(guard, folder, warn, progress=progress)
     guarding.began = began
     guarding.end()
+
+
+def _left(folder: str) -> tuple[tuple[Any, ...], tuple[int, int]]:
+    """What a run has noted in `live`: of its project (`guarding`), and its box; zeros and nothing for what it did not come to."""
+    project: tuple[Any, ...] = ()
+    box = (0, 0)
+    try:
+        with open(rundir.live(folder), "rb") as file:
+            while noted := marshal.load(file):  # noqa: S302 - ours, where no box can write
+                if len(noted) == 2:
+                    box = noted
+                else:
+                    project = noted
+    except (OSError, ValueError, EOFError, TypeError):
+        pass
+    return project, box

@@ -18,12 +18,8 @@ from inner.paths import HostPath, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
 LOCK = "lock"
-LEVELS = 6  # of folders that are removed where they are
-ROOM = 1 << 30  # bytes for all records and what is kept of output
-KEPT = frozenset(("record", "output"))  # inner.records: what stays of a run
 
 
 def name(state: str) -> HostPath:
@@ -83,22 +79,6 @@ def made(fd: int, pid: int, space: int) -> None:
         pass  # no room: as little as for the record
 
 
-def left(path: str) -> tuple[tuple[Any, ...], tuple[int, int]]:
-    """What a run has noted in `live`: of its project (`guarding`), and its box; zeros and nothing for what it did not come to."""
-    project: tuple[Any, ...] = ()
-    box = (0, 0)
-    try:
-        with open(live(path), "rb") as file:
-            while noted := marshal.load(file):  # noqa: S302 - ours, where no box can write
-                if len(noted) == 2:
-                    box = noted
-                else:
-                    project = noted
-    except (OSError, ValueError, EOFError, TypeError):
-        pass
-    return project, box
-
-
 def create(path: str) -> int:
     """Make a folder `path` that is no run's, mode 0700; the descriptor that is returned keeps `LOCK` in it locked."""
     parent = path.rpartition("/")[0]
@@ -143,21 +123,6 @@ def write(path: str, *parts: bytes | memoryview) -> None:
         os.close(fd)
 
 
-def finish(path: str) -> None:
-    """The run is over: only what is kept of it stays."""
-    kept = False
-    for entry in _entries(path):
-        if entry.name in KEPT and entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_size:
-            kept = True
-        elif entry.is_dir(follow_symlinks=False):
-            remove(entry.path)
-        else:
-            _try(os.unlink, entry.path)
-    if not kept:
-        _try(os.rmdir, path)
-    _try(os.unlink, live(path))
-
-
 def alive(path: str) -> bool:
     """Whether the run of this folder still runs."""
     try:
@@ -191,6 +156,8 @@ def sweep(state: str, recover: Callable[[str], None] | None = None) -> int:
         except OSError:
             continue  # its run is alive
         else:
+            from inner.launch.removal import finish
+
             if recover is not None:
                 recover(path)
             finish(path)
@@ -198,92 +165,3 @@ def sweep(state: str, recover: Callable[[str], None] | None = None) -> int:
         finally:
             os.close(fd)
     return swept
-
-
-def rotate(state: str, keep: int, *, newest: str = "", room: int = ROOM, always: bool = False) -> int:
-    """Throw away the oldest records beyond `keep`, and those beyond `room` bytes, never that of a run that lives, or was killed and
-    has something to give back (`sweep`). Their sizes are looked at by one run in sixteen, or `always`. `newest`: the run that
-    asks, whatever others of the same second are called. Returns how many went."""
-    try:
-        names = sorted(
-            os.listdir(f"{state}/runs"), key=lambda name: (name == newest, name), reverse=True
-        )  # an ID begins with its time
-    except OSError:
-        return 0
-    if always or (names[:1] and names[0].endswith("0")):
-        for at, name in enumerate(names):
-            room -= sum(_size(f"{state}/runs/{name}/{kept}") for kept in KEPT)
-            if room < 0:
-                keep = min(keep, max(at, 1))
-                break
-    old = names[keep:]
-    gone = [path for name in old if not os.path.lexists(live(path := f"{state}/runs/{name}"))]
-    for path in gone:
-        remove(path)
-    return len(gone)
-
-
-def remove(path: str) -> None:
-    """Remove a folder and all that is in it: without recursion and without following links, because the box chose what is inside.
-
-    Below a few levels every nested folder is first moved up to the top, so that the depth of the tree does not matter. What cannot
-    be removed stays.
-    """
-    _remove(path, LEVELS)
-    number, progress = 0, os.path.lexists(path)
-    while progress:
-        progress = False
-        for entry in _entries(path):
-            if not entry.is_dir(follow_symlinks=False):
-                progress |= _try(os.unlink, entry.path)
-                continue
-            for inner in _entries(entry.path):
-                if inner.is_dir(follow_symlinks=False):
-                    _open_up(inner.path)  # moving a folder changes its `..`: it must be writable itself
-                    number += 1
-                    progress |= _try(os.rename, inner.path, f"{path}/.{os.getpid()}-{number}")
-                else:
-                    progress |= _try(os.unlink, inner.path)
-            progress |= _try(os.rmdir, entry.path)
-    _try(os.rmdir, path)
-
-
-def _remove(path: str, levels: int) -> None:
-    for entry in _entries(path):
-        if not entry.is_dir(follow_symlinks=False):
-            _try(os.unlink, entry.path)
-        elif levels:
-            _remove(entry.path, levels - 1)
-    _try(os.rmdir, path)
-
-
-def _size(path: str) -> int:
-    try:
-        return os.lstat(path).st_size
-    except OSError:
-        return 0
-
-
-def _entries(folder: str) -> list[os.DirEntry[str]]:
-    _open_up(folder)
-    try:
-        return list(os.scandir(folder))
-    except OSError:
-        return []
-
-
-def _open_up(folder: str) -> None:
-    try:
-        mode = os.lstat(folder).st_mode
-        if mode & 0o700 != 0o700:
-            os.chmod(folder, (mode & 0o777) | 0o700)
-    except OSError:
-        pass
-
-
-def _try(act: Callable[..., None], *paths: str) -> bool:
-    try:
-        act(*paths)
-    except OSError:
-        return False
-    return True

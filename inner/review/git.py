@@ -8,7 +8,7 @@ import os
 
 from inner.errors import HostError, RunError
 from inner.frozen import TYPE_CHECKING, frozen
-from inner.launch import rundir, shadow
+from inner.launch import removal, rundir, shadow
 from inner.launch.bringback import Taking, again
 from inner.launch.gitcommand import own_config
 from inner.paths import HostPath
@@ -74,7 +74,7 @@ def take_over(review: Review, repository: Repository) -> Brought | None:
     except (RunError, OSError, ValueError) as problem:
         reason = problem.message if isinstance(problem, RunError) else str(problem)
         raise HostError(f"commits could not be taken over: {reason}", where=repository.top) from None
-    rundir.remove(repository.into)
+    removal.remove(repository.into)
     return brought
 
 

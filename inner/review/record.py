@@ -14,7 +14,7 @@ import time
 
 from inner.errors import HostError, InnerError, UsageError
 from inner.frozen import TYPE_CHECKING, frozen
-from inner.launch import rundir
+from inner.launch import removal, rundir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -179,7 +179,7 @@ def sweep(state: str, idle: Callable[[Review], bool]) -> None:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not os.path.lexists(f"{folder}/review") or idle(read(folder)):
-                rundir.remove(folder)
+                removal.remove(folder)
         except (OSError, InnerError):
             continue
         finally:

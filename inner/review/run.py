@@ -6,7 +6,7 @@ import os
 
 from inner.errors import ConfigError, InnerError, RunError
 from inner.frozen import TYPE_CHECKING, replace
-from inner.launch import rundir
+from inner.launch import removal, rundir
 from inner.paths import BoxPath, HostPath, covers
 from inner.plan.model import Bind, Overlay
 from inner.progress import Busy
@@ -130,7 +130,7 @@ class Kept:
 
     def _leave(self, *, remove: bool) -> None:
         if remove:
-            rundir.remove(self._folder)
+            removal.remove(self._folder)
         os.close(self._lock)
 
 
@@ -148,7 +148,7 @@ def settle(review: record.Review) -> list[Change]:
                 base.seal(comparison.host, place, found)
         changes += found
     if not changes and not _commits(review):
-        rundir.remove(review.folder)
+        removal.remove(review.folder)
     return changes
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inner.errors import RunError
-from inner.launch import copies, rundir
+from inner.launch import copies, removal, rundir
 from inner.plan.model import Copy
 
 pytestmark = pytest.mark.box
@@ -18,7 +18,7 @@ def test_a_folder_is_private_and_stays_while_its_run_lives(tmp_path):
     fd = rundir.begin(path)
     assert os.stat(path).st_mode & 0o777 == 0o700
     other = subprocess.run(
-        [sys.executable, "-c", f"from inner.launch import rundir; print(rundir.sweep({str(tmp_path / 'state')!r}))"],
+        [sys.executable, "-c", f"from inner.launch import removal, rundir; print(rundir.sweep({str(tmp_path / 'state')!r}))"],
         capture_output=True,
         text=True,
         check=True,
@@ -63,7 +63,7 @@ def test_a_tree_of_any_depth_and_mode_is_removed_and_links_are_not_followed(tmp_
         os.close(here)
         here = deeper
     os.close(here)
-    rundir.remove(str(top))
+    removal.remove(str(top))
     assert not top.exists()
     assert (tmp_path / "outside" / "file").read_text() == "stays"
 
@@ -152,18 +152,18 @@ def test_records_are_thrown_away_by_number_and_by_size_and_never_those_of_a_livi
     def left():
         return [int(name[14]) for name in sorted(os.listdir(tmp_path / "runs"))]
 
-    assert rundir.rotate(str(tmp_path), 10, room=100_000, always=True) == 0
-    assert rundir.rotate(str(tmp_path), 5) == 0  # the oldest lives
-    assert rundir.rotate(str(tmp_path), 4) == 1
+    assert removal.rotate(str(tmp_path), 10, room=100_000, always=True) == 0
+    assert removal.rotate(str(tmp_path), 5) == 0  # the oldest lives
+    assert removal.rotate(str(tmp_path), 4) == 1
     assert left() == [0, 2, 3, 4, 5]
-    assert rundir.rotate(str(tmp_path), 10, room=2500, always=True) == 2
+    assert removal.rotate(str(tmp_path), 10, room=2500, always=True) == 2
     assert left() == [0, 4, 5]
     os.close(lock)
-    assert rundir.rotate(str(tmp_path), 0) == 2  # it was killed, and nobody has given back yet what it had
+    assert removal.rotate(str(tmp_path), 0) == 2  # it was killed, and nobody has given back yet what it had
     assert rundir.sweep(str(tmp_path)) == 1
-    assert rundir.rotate(str(tmp_path), 0) == 1
+    assert removal.rotate(str(tmp_path), 0) == 1
     assert left() == []
     for name in ("000000-aaaaaa", "000000-bbbbbb", "000000-000000"):
         (tmp_path / f"runs/20260101-{name}").mkdir()
-    assert rundir.rotate(str(tmp_path), 2, newest="20260101-000000-000000") == 1  # of the three in this second the one that asks
+    assert removal.rotate(str(tmp_path), 2, newest="20260101-000000-000000") == 1  # of the three in this second the one that asks
     assert sorted(os.listdir(tmp_path / "runs")) == ["20260101-000000-000000", "20260101-000000-bbbbbb"]
