@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from inner.errors import InnerError, Killed
+from inner.errors import HostError, InnerError, Killed
 from inner.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def guard(work: Callable[[], int | None], *, before_start: int = 0) -> int:
     """The exit status of `work`. With `before_start` (125 for `inner run`) an error counts as "the command never started",
-    unless it has a status of that kind of its own. Ctrl-C becomes Killed.
+    unless it has a status of that kind of its own; without, it counts as what this machine cannot do. Ctrl-C becomes Killed.
     """
     try:
         return work() or 0
@@ -21,7 +21,7 @@ def guard(work: Callable[[], int | None], *, before_start: int = 0) -> int:
         from inner import ui
 
         ui.error(problem)
-        return max(problem.status, before_start)
+        return max(problem.status, before_start) if before_start else min(problem.status, HostError.status)
     except KeyboardInterrupt:
         if os.isatty(2):
             os.write(2, b"\n")  # the shell's prompt is not to go on behind a question of ours, or behind `^C`

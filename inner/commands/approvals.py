@@ -190,11 +190,11 @@ def _seconds(text: str) -> float:
 
 
 def _ask(run: Run, *words: str) -> list[str]:
-    """The fields of the answer after `ok`. Raises RunError with what the network process of the run has against it."""
+    """The fields of the answer after `ok`. CheckFailed when the run's network process says no, RunError when it says nothing."""
     import socket
 
     from inner.egress.process import CONTROL
-    from inner.errors import RunError
+    from inner.errors import CheckFailed, RunError
 
     folder = os.open(run.folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
@@ -211,7 +211,7 @@ def _ask(run: Run, *words: str) -> list[str]:
         os.close(folder)
     said, *rest = answer.decode("utf-8", "replace").split("\0")
     if said != "ok":
-        raise RunError(said[1:] or "the network process of this run has refused to answer", hint="".join(rest))
+        raise CheckFailed(said[1:] or "the network process of this run has refused to answer", hint="".join(rest))
     return rest
 
 

@@ -43,7 +43,7 @@ def show(*, as_json: bool) -> int:
     for finding in findings:
         ui.row(ui.safe(f"{MARKS[finding.state]} {finding.name:{width}}  "), ui.safe(finding.text))
         if finding.remedy:
-            ui.row(f"     {'':{width}}  -> ", ui.safe(finding.remedy))
+            ui.out(f"     {'':{width}}  -> {ui.safe(finding.remedy)}")  # in one piece: what is wrapped cannot be pasted
     ui.out()
     ui.out(summary(findings))
     return status(findings)

@@ -47,7 +47,7 @@ def show(engine: str, words: tuple[str, ...], name: str, workdir: str, image: st
     host = RealHost(dict(os.environ))
     request = Request(profile=name, workdir=workdir, words=words)
     profile = resolve(request, load(host, workdir=workdir), host)
-    plan = build(profile, request, host, terminal=False, args_file=None, run_dir="")
+    plan = build(profile, request, host, terminal=False, elsewhere=True)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     box = container(plan, profile, image, memory=memory, cpus=len(os.sched_getaffinity(0)))
     ui.out(import_module(f"inner.export.{engine}").render(box))

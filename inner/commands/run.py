@@ -93,10 +93,9 @@ def run(request: Request) -> int:
 def refuse_own(host: RealHost, project: str) -> None:
     """Before anything that is kept is believed. `plan.project` asks the same of every folder that a box may write, links followed."""
     if place := own_below(project, host.env, host.home):
-        raise ConfigError(
-            f"`{project}` cannot be writable in a box: `{place}` is inner's own, and lies there",
-            hint=f"`export {own(host.env, host.home)[place]}=...`, a folder that no box may write to",
-        )
+        from inner.plan.project import own_refused
+
+        raise own_refused(project, place, own(host.env, host.home)[place])
 
 
 def _profile(request: Request, host: RealHost) -> tuple[Profile, bool]:

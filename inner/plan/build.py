@@ -95,9 +95,17 @@ class Box:
 
 
 def build(
-    profile: Profile, request: Request, host: Host, *, terminal: bool, args_file: bytes | None = None, run_dir: str = ""
+    profile: Profile,
+    request: Request,
+    host: Host,
+    *,
+    terminal: bool,
+    args_file: bytes | None = None,
+    run_dir: str = "",
+    elsewhere: bool = False,
 ) -> Plan:
-    """Decide everything about a run. `terminal`: one is there to talk to; `run_dir`: a folder for copies, made by the launcher.
+    """Decide everything about a run. `terminal`: one is there to talk to; `run_dir`: a folder for copies, made by the launcher;
+    `elsewhere`: the command is to run on a machine with other programs.
 
     Raises ConfigError for what the profile cannot mean here, RunError and CommandNotFound for what cannot be done.
     """
@@ -159,7 +167,8 @@ def build(
     )
     ordered = mounts.simplify(mounts.order((*box.mounts, *told)))
     table = mounts.MountTable(ordered, host)
-    refuse_missing(line[0], table, host, project=box.project, path=path)
+    if not elsewhere:
+        refuse_missing(line[0], table, host, project=box.project, path=path)
     return Plan(
         profile=profile.name,
         command=line,

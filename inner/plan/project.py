@@ -71,6 +71,15 @@ def workdir(host: Host, wanted: str, secrets: Secrets, where: str = "") -> HostP
     return real
 
 
+def own_refused(folder: str, place: str, variable: str, where: str = "") -> ConfigError:
+    """What is to be said where a box could write inner's own folder `place`, which `variable` can move."""
+    return ConfigError(
+        f"`{folder}` cannot be writable in a box: `{place}` is inner's own, and lies there",
+        hint=f"`export {variable}=...`, a folder that no box may write to",
+        where=where,
+    )
+
+
 def refuse_writable(
     host: Host, real: HostPath, secrets: Secrets, where: str = "", *, hint: str = START, whole: bool = False
 ) -> None:
@@ -97,11 +106,7 @@ def refuse_writable(
         )
     for place, name in secrets.own.items():
         if covers(real, place):
-            raise ConfigError(
-                f"`{real}` cannot be writable in a box: `{place}` is inner's own, and lies there",
-                hint=f"`export {name}=...`, a folder that no box may write to",
-                where=where,
-            )
+            raise own_refused(real, place, name, where)
     if any(covers(place, real) or (whole and covers(real, place)) for place in settings(host)):
         raise ConfigError(f"`{real}` cannot be writable in a box: inner reads its settings there", hint=hint, where=where)
     code = next((place for place in program() if covers(real, place)), PACKAGE if covers(PACKAGE, real) else "")

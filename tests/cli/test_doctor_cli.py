@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import re
 import stat
+import struct
+import termios
 
 import pytest
 from program import inner
@@ -18,9 +22,10 @@ def place(tmp_path):
     (home / ".local/bin").mkdir(parents=True)
     (tmp_path / "project").mkdir()
 
-    def call(*words, before=(), **env):
+    def call(*words, before=(), stdout=None, **env):
         given = {"PATH": f"{home}/.local/bin:/usr/local/bin:/usr/bin:/bin", "HOME": str(home), **env}
-        return inner("doctor", *words, cwd=tmp_path / "project", env=given, before=list(before))
+        shown = {"capture_output": False, "stdout": stdout} if stdout is not None else {}
+        return inner("doctor", *words, cwd=tmp_path / "project", env=given, before=list(before), **shown)
 
     call.home = home
     return call
@@ -45,6 +50,31 @@ def test_a_machine_that_makes_boxes_is_good(place):
     assert lines(done, "namespaces") == ["[ok] namespaces a box with namespaces of its own can be made"]
     for name in ("bubblewrap", "seccomp", "profiles", "folders"):
         assert lines(done, name)[0].startswith("[ok] "), done.stdout
+
+
+def test_a_remedy_can_be_pasted_from_a_narrow_terminal(place):
+    """It is one line for the terminal, however many it takes there; what is said around it is wrapped."""
+    (place.home / ".local/state/inner").mkdir(parents=True)
+    (place.home / ".local/state/inner").chmod(0o777)
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 40, 0, 0))
+    done = place(stdout=theirs)
+    os.close(theirs)
+    seen = b""
+    while piece := _read(ours):
+        seen += piece
+    os.close(ours)
+    assert done.returncode == 1
+    text = seen.decode().replace("\r\n", "\n")
+    assert f"-> `chmod go-rwx {place.home}/.local/state/inner`\n" in text
+    assert max(len(line) for line in text.splitlines() if "->" not in line) <= 40
+
+
+def _read(fd):
+    try:
+        return os.read(fd, 65536)
+    except OSError:  # EIO: nobody writes any more
+        return b""
 
 
 def test_json_has_what_the_text_has(place):

@@ -69,6 +69,23 @@ def documents(done):
     return list(yaml.safe_load_all(done.stdout))
 
 
+@pytest.mark.parametrize("engine", ["podman", "oci", "kubernetes"])
+@pytest.mark.parametrize("word", ["only-in-the-image", "./made-by-the-build", "/opt/tool/bin/tool", "/usr"])
+def test_a_command_that_this_machine_has_not_may_be_in_the_image(place, engine, word):
+    done = place(engine, word, "x")
+    assert (done.returncode, "error" in done.stderr) == (0, False)
+    assert word in done.stdout
+
+
+@pytest.mark.parametrize("words", [["podman"], ["docker"], ["oci", "-p", "nonesuch"], ["podman", "-w", "/nonexistent"]])
+def test_a_status_of_run_is_of_run_only(place, words):
+    """As root the box of this profile would be refused with 125, otherwise it is exported."""
+    profile = place.home / ".config/inner/profiles/cluster.toml"
+    profile.write_text('schema_version = "1"\n[sandbox]\nrequire = ["seccomp"]\nexperimental = 1\n')
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(place.home)}
+    assert inner("export", *words, cwd=place.project, env=env).returncode in range(5)
+
+
 # --- kubernetes --------------------------------------------------------------------------------------------------------
 
 

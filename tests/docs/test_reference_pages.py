@@ -10,7 +10,7 @@ import tomllib
 import pytest
 from program import ROOT
 
-from inner import errors, guard
+from inner import errors, surprise
 from inner.cli import build
 from inner.config.words import WORDS
 from inner.profile.keys import KEYS
@@ -68,7 +68,7 @@ def test_the_page_of_commands_is_what_is_printed():
 def test_every_exit_status_is_on_its_page():
     text = (REFERENCE / "exit-statuses.md").read_text()
     statuses = {one.status for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.InnerError)}
-    assert statuses | {guard.SURPRISE, 0, 124, 130} == {int(number) for number in re.findall(r"(?m)^\| (\d+) \|", text)}
+    assert statuses | {surprise.SURPRISE, 0, 124, 130} == {int(number) for number in re.findall(r"(?m)^\| (\d+) \|", text)}
 
 
 def test_every_variable_of_ours_is_on_its_page():

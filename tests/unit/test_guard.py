@@ -25,8 +25,8 @@ def fails(error):
 
 @pytest.mark.parametrize(
     ("kind", "alone", "run"),
-    [(errors.CheckFailed, 1, 125), (errors.UsageError, 2, 125), (errors.ConfigError, 3, 125), (errors.HostError, 4, 125), (errors.RunError, 125, 125),
-     (errors.CannotExecute, 126, 126), (errors.CommandNotFound, 127, 127)],
+    [(errors.CheckFailed, 1, 125), (errors.UsageError, 2, 125), (errors.ConfigError, 3, 125), (errors.HostError, 4, 125), (errors.RunError, 4, 125),
+     (errors.CannotExecute, 4, 126), (errors.CommandNotFound, 4, 127)],
 )  # fmt: skip
 def test_each_error_has_its_status(kind, alone, run, capfd):
     problem = kind("what happened", hint="type this", where="file:3")
