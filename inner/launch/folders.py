@@ -206,13 +206,13 @@ class Walk:
 
     def _save(self, top: int, folder: Folder | None) -> None:
         """Where it is worth it: writing takes a while, too."""
-        if self.place and folder is not None and self.fresh >= max(WORTH, 10 * self.seen) and _kind(top) in LOCAL:
+        if self.place and folder is not None and self.fresh >= max(WORTH, 10 * self.seen) and kind(top) in LOCAL:
             from inner.draft import save  # few starts find a folder changed
 
             save(self.place, (self._key(), folder), entries=ENTRIES, most=MOST)
 
 
-def _kind(fd: int) -> str:
+def kind(fd: int) -> str:
     """The type of the file system (proc(5): fdinfo, mountinfo)."""
     with open(f"/proc/self/fdinfo/{fd}", "rb") as file:
         number = file.read().partition(b"mnt_id:")[2].split()[0]

@@ -38,7 +38,7 @@ class Copy:
 
     def __init__(self, into: str, made: Shadow, index: tuple[int, ...], links: tuple[str, ...]) -> None:
         self.into, self.shadow, self.index_stamp, self.links = into, made, index, frozenset(links)
-        self.now, self.before = f"{into}/shadow", f"{into}/before"
+        self.now, self.before = f"{into}/shadow", into
         self.length = 64 if made.hash == "sha256" else 40
 
     def refs(self) -> tuple[dict[str, str], dict[str, str]]:

@@ -86,13 +86,12 @@ def _note(copy: Copy, name: str, into: str) -> bool:
         return False
     hashed = "sha256" if gitconfig.value_of(entries, "extensions.objectFormat") == "sha256" else "sha1"
     os.mkdir(into, 0o700)
-    os.mkdir(f"{into}/before", 0o700)
     for file, content in (("HEAD", b"ref: refs/heads/none\n"), ("packed-refs", b""), (shadow.TREES, b"")):
-        rundir.write(f"{into}/before/{file}", content)
+        rundir.write(f"{into}/{file}", content)
     try:
         grafts = shadow.read(f"{source}/shallow", 1 << 20)
         if all(copy.is_object(line) for line in grafts.split()):
-            rundir.write(f"{into}/before/shallow", grafts)
+            rundir.write(f"{into}/shallow", grafts)
     except OSError:
         pass
     rundir.write(f"{into}/{CONFIG}", _config(entries, os.path.relpath(place, gitdir), hashed))
@@ -143,8 +142,8 @@ def _make(copy: Copy, into: str) -> None:
     os.makedirs(new)
     own_config(new, found[0].hash)
     rundir.write(f"{new}/config", shadow.read(f"{into}/{CONFIG}"))
-    if os.path.lexists(f"{into}/before/shallow"):
-        rundir.write(f"{new}/shallow", shadow.read(f"{into}/before/shallow"))
+    if os.path.lexists(f"{into}/shallow"):
+        rundir.write(f"{new}/shallow", shadow.read(f"{into}/shallow"))
     for name in ("", "objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags"):
         os.chmod(f"{new}/{name}", 0o755)  # noqa: S103 - as `git init` makes them
     os.makedirs(real.rpartition("/")[0], exist_ok=True)

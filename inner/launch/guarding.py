@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inner.launch.inspection import Inspection
+    from inner.launch.shadows import Shadows
     from inner.plan.model import Guard
 else:
     import _signal
@@ -37,6 +38,7 @@ class Guarding:
         self.guard, self.folder, self.warn, self.thorough, self.cache = guard, folder, warn, thorough, cache
         self.progress = progress
         self.hold: placeholders.Hold | None = None
+        self.shadows: Shadows | None = None
         self.inspection: Inspection | None = None
         self.began = 0
 
@@ -48,18 +50,29 @@ class Guarding:
         noted = (time.time_ns(), self.guard.project, self.guard.late, self.guard.repositories, self.guard.apart, held)
         rundir.write(rundir.live(self.folder), marshal.dumps(noted))
         self.hold = placeholders.Hold(held, self.guard.project, self.guard.placeholders)
-        for one in self.guard.shadows:
-            from inner.launch import shadow
+        if self.guard.shadows:
+            from inner.launch.shadows import Shadows
 
-            shadow.make(one)
+            self.shadows = Shadows(self.guard.shadows)
+            self.shadows.begin()
         self.began = time.time_ns()
 
+    def meanwhile(self) -> None:
+        """Bubblewrap makes the box: what it does not look at is made now. RunError when it cannot be."""
+        if self.shadows is not None:
+            self.shadows.fill()
+
     def foresee(self) -> None:
-        """While there is time: import what `end` will need."""
+        """While there is time: import what `end` will need. Then something will run in the box."""
         if self.began and not self.guard.apart:
-            import inner.launch.inspection
-        if self.began and self.guard.shadows and not self.guard.apart:
-            import inner.launch.bringback  # noqa: F401
+            import inner.launch.inspection  # noqa: F401
+        if self.shadows is not None:
+            self.shadows.settle()
+
+    def beside(self) -> None:
+        """While it runs: remove what runs before this one have left."""
+        if self.shadows is not None:
+            self.shadows.sweep(self.folder)
 
     def end(self) -> None:
         """Whatever happened in between. Once, and to its end: Ctrl-C would lose the commits of the box."""
@@ -68,6 +81,8 @@ class Guarding:
             _signal.signal(_signal.SIGINT, self._pressed)
         try:
             began, self.began = self.began, 0
+            if began and self.shadows is not None:
+                self.shadows.part(self.folder)
             if began and self.guard.apart:
                 set_apart(self.folder)
             elif began:

@@ -111,9 +111,9 @@ def _ours(folder: str) -> None:
         )
 
 
-def write(path: str, *parts: bytes | memoryview) -> None:
+def write(path: str, *parts: bytes | memoryview, mode: int = 0o600) -> None:
     """A new file."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     try:
         for part in parts:
             view = memoryview(part)

@@ -171,6 +171,7 @@ class Session:
             stdio=self.stdio,
             meanwhile=self._forked,
             on_started=self._started,
+            on_running=self.guard.beside,
             beside=self.reached.beside if self.reached is not None else None,
             log=self.account.log,
         )
@@ -183,6 +184,7 @@ class Session:
         self._sure()
         if self.reached is not None:
             self.reached.begin(self.account.recording())
+        self.guard.meanwhile()
 
     def _started(self, pid: int) -> None:
         """Pid 1 of the box is there, and runs nothing before this returns."""

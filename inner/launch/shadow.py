@@ -1,6 +1,6 @@
 """The copy of a git folder that a box commits to: HEAD, index, refs and the state of an unfinished merge; no objects.
 
-Made from the real one before the start (`make`), without running git and without looking at the work tree: the cost is that of
+Made from the real one before the box runs (`make`), without running git and without looking at the work tree: the cost is that of
 copying the index. What it was made from is kept beside it, so that changes of the box can be told from those made outside.
 """
 
@@ -31,7 +31,10 @@ MOST_INDEX = 1 << 30  # an index has about 100 bytes for each file
 STATE = ("MERGE_HEAD", "MERGE_MODE", "MERGE_MSG", "MERGE_AUTOSTASH", "CHERRY_PICK_HEAD", "REVERT_HEAD", "ORIG_HEAD", "SQUASH_MSG",
          "AUTO_MERGE", "REBASE_HEAD", "BISECT_LOG", "BISECT_START", "BISECT_TERMS", "BISECT_NAMES", "BISECT_EXPECTED_REV",
          "BISECT_HEAD", "BISECT_ANCESTORS_OK", "BISECT_FIRST_PARENT")  # fmt: skip
+SKELETON = ("objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags", "info",
+            "logs", "logs/refs", "logs/refs/heads")  # fmt: skip
 OPERATIONS = ("rebase-merge", "rebase-apply", "sequencer")
+FIXED = 0o444  # not to be written, only replaced, as git does it
 TREES = "worktrees"
 MOST_TREES = 100
 LOCKED = b"it was there before the box: remove or move it outside of the box\n"
@@ -51,56 +54,69 @@ def make(shadow: Shadow) -> None:
 
 def _make(shadow: Shadow) -> None:
     into, real, common = shadow.into, shadow.gitdir, shadow.common
-    copy, before = f"{into}/shadow", f"{into}/before"
-    for place in (into, copy, before, *(f"{copy}/{name}" for name in (
-        "objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags", "logs", "logs/refs", "logs/refs/heads", "info"
-    ))):  # fmt: skip
-        os.mkdir(place, 0o700)
+    copy = f"{into}/shadow"
+    for place in (into, copy):
+        if not os.path.isdir(place):
+            os.mkdir(place, 0o700)
+    for name in SKELETON:
+        os.mkdir(f"{copy}/{name}", 0o700)
+    folders = {*SKELETON, ""}
+    there = frozenset(os.listdir(real))
     head = read(f"{real}/HEAD")
-    for place in (copy, before):
-        write(f"{place}/HEAD", head)
+    _both(shadow, "HEAD", head)
     text, links = refs(common, real)
-    for place in (copy, before):
-        write(f"{place}/packed-refs", *text)
+    _both(shadow, "packed-refs", *text)
     for name, target in links.items():
-        os.makedirs(f"{copy}/{name}".rpartition("/")[0], exist_ok=True)
-        write(f"{copy}/{name}", target)
-    write(
-        f"{copy}/objects/info/alternates", "".join(f"{place}\n" for place in shadow.alternates).encode("utf-8", "surrogateescape")
-    )
-    if os.path.lexists(f"{common}/shallow"):
-        for place in (copy, before):
-            write(f"{place}/shallow", read(f"{common}/shallow"))
-    for name in os.listdir(real):
+        _deep(copy, name, target, folders)
+    alternates = "".join(f"{place}\n" for place in shadow.alternates)
+    write(f"{copy}/objects/info/alternates", alternates.encode("utf-8", "surrogateescape"))
+    shallow = read_if(f"{common}/shallow")
+    if shallow is not None:
+        _both(shadow, "shallow", shallow)
+    for name in there:
         if name == "index" or name.startswith("sharedindex."):
             _copy(f"{real}/{name}", f"{copy}/{name}")
-    if os.path.lexists(f"{copy}/index"):
+    index = stamp(f"{copy}/index")
+    if index:
         try:  # git replaces its index, it never writes into it: a link keeps this one
-            os.link(f"{real}/index", f"{before}/index", follow_symlinks=False)
+            os.link(f"{real}/index", f"{into}/index", follow_symlinks=False)
         except OSError:
-            _copy(f"{real}/index", f"{before}/index")
-    _state(real, copy, before)
-    _trees(shadow, copy, before)
+            _copy(f"{real}/index", f"{into}/index")
+    _state(shadow, there)
+    _trees(shadow, copy, there)
     branch = head.removeprefix(b"ref: ").strip().decode("utf-8", "surrogateescape")
-    for name in dict.fromkeys(
-        ("logs/HEAD", "logs/refs/stash", *([f"logs/{branch}"] if branch.startswith("refs/heads/") else []))
-    ):
-        source = f"{real if name == 'logs/HEAD' else common}/{name}"
-        if os.path.lexists(source):
-            os.makedirs(f"{copy}/{name}".rpartition("/")[0], exist_ok=True)
-            write(f"{copy}/{name}", _tail(read(source)))
-    if os.path.lexists(f"{copy}/logs/refs/stash"):
-        write(f"{before}/stash", read(f"{copy}/logs/refs/stash"))
+    logs = ("logs/HEAD", "logs/refs/stash", *([f"logs/{branch}"] if branch.startswith("refs/heads/") else []))
+    for name in dict.fromkeys(logs):
+        content = read_if(f"{real if name == 'logs/HEAD' else common}/{name}")
+        if content is not None:
+            _deep(copy, name, _tail(content), folders)
+            if name == "logs/refs/stash":
+                write(f"{into}/stash", _tail(content))
     _info(shadow, copy)
-    # Not to be written, only replaced, as git does it. What they say holds in the box alone: nothing outside ever reads them.
+    # What they say holds in the box alone: nothing outside ever reads them.
     for name, content in (("config", shadow.config), ("commondir", b".\n"), ("config.worktree", b"")):
-        write(f"{copy}/{name}", content)
-        os.chmod(f"{copy}/{name}", 0o444)
-    if os.path.isdir(f"{real}/modules"):
+        write(f"{copy}/{name}", content, mode=FIXED)
+    if "modules" in there and os.path.isdir(f"{real}/modules"):
         os.mkdir(f"{copy}/modules", 0o700)
     if shadow.part or shadow.hidden:
         _overlook(shadow, copy)
-    note(shadow, into, stamp(f"{copy}/index"), tuple(links))
+        index = stamp(f"{copy}/index")
+    note(shadow, into, index, tuple(links))
+
+
+def _both(shadow: Shadow, name: str, *content: Buffer) -> None:
+    """A file of the copy, and what it was, which stays beside the copy."""
+    for place in (shadow.into, f"{shadow.into}/shadow"):
+        write(f"{place}/{name}", *content)
+
+
+def _deep(copy: str, name: str, content: bytes, folders: set[str]) -> None:
+    """A file of the copy, in a folder that may not be there yet; `folders` are."""
+    folder = name.rpartition("/")[0]
+    if folder not in folders:
+        os.makedirs(f"{copy}/{folder}", exist_ok=True)
+        folders.add(folder)
+    write(f"{copy}/{name}", content)
 
 
 def note(shadow: Shadow, into: str, index: tuple[int, ...], links: tuple[str, ...]) -> None:
@@ -129,7 +145,6 @@ def stamp(path: str) -> tuple[int, ...]:
 
 def refs(common: str, gitdir: str) -> tuple[list[Buffer], dict[str, bytes]]:
     """All refs as the text of a packed-refs file, in parts, and the symbolic ones, which that format cannot hold."""
-    packed = read(f"{common}/packed-refs") if os.path.lexists(f"{common}/packed-refs") else b""
     loose: dict[bytes, bytes] = {}
     links: dict[str, bytes] = {}
     for name, content in walk_refs(common):
@@ -137,6 +152,7 @@ def refs(common: str, gitdir: str) -> tuple[list[Buffer], dict[str, bytes]]:
     if gitdir != common:
         for name, content in walk_refs(gitdir):
             _sort(name, content, loose, links)
+    packed = read_if(f"{common}/packed-refs") or b""  # last, as git does it: it may be packing them
     return merged(packed, loose), links
 
 
@@ -228,12 +244,31 @@ def is_hash(text: bytes) -> bool:
 def read(path: str, most: int = 0) -> bytes:
     """A regular file that is reached through no symbolic link, or its first `most` bytes; OSError else, and when the whole of one is
     too much. The project may have put anything there."""
-    with open(_open(path, 0 if most else MOST_BYTES), "rb", buffering=0) as file:
-        return (file.read(most) if most else file.readall()) or b""
+    fd, size = _open(path, 0 if most else MOST_BYTES)
+    try:
+        if most:
+            return os.read(fd, most)
+        text = os.read(fd, size + 1)
+        if len(text) == size:
+            return text
+        parts = [text]  # it has grown, or is no longer that long
+        while parts[-1]:
+            parts.append(os.read(fd, 1 << 20))
+        return b"".join(parts)
+    finally:
+        os.close(fd)
 
 
-def _open(path: str, most: int) -> int:
-    """A descriptor to read it from; OSError for one of more than `most` bytes (0: any number)."""
+def read_if(path: str) -> bytes | None:
+    """`read`, and None where nothing is."""
+    try:
+        return read(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _open(path: str, most: int) -> tuple[int, int]:
+    """A descriptor to read it from, and its size; OSError for one of more than `most` bytes (0: any number)."""
     found = open_path(path)
     try:
         info = os.fstat(found)
@@ -241,7 +276,7 @@ def _open(path: str, most: int) -> int:
             raise OSError(22, "not a regular file", path)
         if most and info.st_size > most:
             raise OSError(27, f"`{path.rpartition('/')[2]}` has more than {most >> 20} MiB", path)
-        return os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        return os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), info.st_size
     finally:
         os.close(found)
 
@@ -249,7 +284,7 @@ def _open(path: str, most: int) -> int:
 def _copy(source: str, target: str) -> None:
     if not stat.S_ISREG(os.lstat(source).st_mode):
         return
-    fd = _open(source, MOST_INDEX)
+    fd, _ = _open(source, MOST_INDEX)
     from inner.launch.copies import copy_content
 
     try:
@@ -262,29 +297,27 @@ def _copy(source: str, target: str) -> None:
         os.close(fd)
 
 
-def _state(real: str, copy: str, before: str) -> None:
+def _state(shadow: Shadow, there: frozenset[str]) -> None:
     for name in STATE:
-        if os.path.lexists(f"{real}/{name}"):
-            content = read(f"{real}/{name}")
-            write(f"{copy}/{name}", content)
-            write(f"{before}/{name}", content)
+        content = read_if(f"{shadow.gitdir}/{name}") if name in there else None
+        if content is not None:
+            _both(shadow, name, content)
     for name in OPERATIONS:
-        source = f"{real}/{name}"
-        if os.path.isdir(source) and not os.path.islink(source):
-            os.mkdir(f"{copy}/{name}", 0o700)
-            os.mkdir(f"{before}/{name}", 0o700)
+        source = f"{shadow.gitdir}/{name}"
+        if name in there and os.path.isdir(source) and not os.path.islink(source):
+            for place in (shadow.into, f"{shadow.into}/shadow"):
+                os.mkdir(f"{place}/{name}", 0o700)
             for entry in os.scandir(source):
                 if entry.is_file(follow_symlinks=False):
-                    content = read(entry.path)
-                    write(f"{copy}/{name}/{entry.name}", content)
-                    write(f"{before}/{name}/{entry.name}", content)
+                    _both(shadow, f"{name}/{entry.name}", read(entry.path))
 
 
-def _trees(shadow: Shadow, copy: str, before: str) -> None:
+def _trees(shadow: Shadow, copy: str, there: frozenset[str]) -> None:
     """The other work trees of the repository, locked (git-worktree(1)): git in the box does not check out what they stand on, and
     neither prunes nor removes them. The main one is told as one of them where the copy is that of a linked one.
     """
-    trees = {name: f"{shadow.common}/{TREES}/{name}" for name in _listed(f"{shadow.common}/{TREES}")[:MOST_TREES]}
+    names = _listed(f"{shadow.common}/{TREES}") if TREES in there or shadow.gitdir != shadow.common else []
+    trees = {name: f"{shadow.common}/{TREES}/{name}" for name in names[:MOST_TREES]}
     shown = []
     if shadow.gitdir != shadow.common:
         for name in ("gitdir", "locked"):
@@ -304,7 +337,7 @@ def _trees(shadow: Shadow, copy: str, before: str) -> None:
         for one, content in (("HEAD", head), ("gitdir", gitdir), ("commondir", b"../..\n"), ("locked", LOCKED)):
             write(f"{copy}/{TREES}/{name}/{one}", content)
         shown.append(os.fsencode(name))
-    write(f"{before}/{TREES}", b"\0".join(shown))
+    write(f"{shadow.into}/{TREES}", b"\0".join(shown))
 
 
 def _listed(folder: str) -> list[str]:
@@ -322,14 +355,13 @@ def _tail(text: bytes) -> bytes:
 def _info(shadow: Shadow, copy: str) -> None:
     ignored = "".join(f"{pattern}\n" for pattern in shadow.exclude).encode("utf-8", "surrogateescape")
     for name in ("exclude", "attributes"):
-        content = read(f"{shadow.common}/info/{name}") if os.path.lexists(f"{shadow.common}/info/{name}") else b""
+        content = read_if(f"{shadow.common}/info/{name}") or b""
         content += b"\n" + ignored if name == "exclude" and ignored else b""
-        write(f"{copy}/info/{name}", content)
-        os.chmod(f"{copy}/info/{name}", 0o444)
-    if shadow.part:
-        write(f"{copy}/info/sparse-checkout", f"/{shadow.part}/\n".encode("utf-8", "surrogateescape"))
-    elif os.path.lexists(f"{shadow.gitdir}/info/sparse-checkout"):
-        write(f"{copy}/info/sparse-checkout", read(f"{shadow.gitdir}/info/sparse-checkout"))
+        write(f"{copy}/info/{name}", content, mode=FIXED)
+    sparse = f"/{shadow.part}/\n".encode("utf-8", "surrogateescape") if shadow.part else None
+    sparse = read_if(f"{shadow.gitdir}/info/sparse-checkout") if sparse is None else sparse
+    if sparse is not None:
+        write(f"{copy}/info/sparse-checkout", sparse)
 
 
 def _overlook(shadow: Shadow, copy: str) -> None:

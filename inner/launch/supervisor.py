@@ -36,6 +36,7 @@ def run(
     setuid: bool = False,
     meanwhile: Callable[[], object] | None = None,
     on_started: Callable[[int], object] | None = None,
+    on_running: Callable[[], object] | None = None,
     enter: Callable[[], None] | None = None,
     given: Mapping[str, int] | None = None,
     beside: tuple[int, Callable[[Callable[[str], object]], bool]] | None = None,
@@ -47,7 +48,7 @@ def run(
 
     `terminal`: "private" gives the box a pty of its own, when one of `stdio` is a terminal; "none" a session without one.
     `timeout`, `grace`: seconds, 0 for no limit. `meanwhile` is called once bubblewrap has been forked, and `on_started(pid)` with the host's number of pid 1 of the box, both before
-    anything in the box runs (`--block-fd`); an error that they raise ends the run. `enter` is called in the process that becomes
+    anything in the box runs (`--block-fd`); an error that they raise ends the run. `on_running` is called when something may. `enter` is called in the process that becomes
     bubblewrap, before it does. `given`: descriptors for the words that name one;
     `status` and `block` are ours. `beside`: a descriptor, and what is called whenever it can be read while the command runs, with a way to say a line to the
     user (`Pumps.say`), until it returns False. `log`: a descriptor that gets every byte of output, as it was written. `starter` makes the start, when it is
@@ -86,7 +87,7 @@ def run(
 
         watch = Watch(made, start, streams, heard, others, grace=grace, log=log, beside=beside)
         watch.begin()
-        watch.stay(began + timeout if timeout > 0 else 0.0, on_started)
+        watch.stay(began + timeout if timeout > 0 else 0.0, on_started, on_running)
         ended = watch.finish()
     finally:
         if watch is not None:

@@ -70,7 +70,9 @@ class Watch:
 
     # --- while it runs ----------------------------------------------------------------------------------------------------
 
-    def stay(self, deadline: float, on_started: Callable[[int], object] | None) -> None:
+    def stay(
+        self, deadline: float, on_started: Callable[[int], object] | None, on_running: Callable[[], object] | None = None
+    ) -> None:
         """Returns when bubblewrap has ended."""
         while self.job.wait < 0:
             now = time.monotonic()
@@ -99,6 +101,8 @@ class Watch:
                     pass  # bubblewrap has given up in the meantime, and its status says so
                 self.made.drop(self.start.gate)
                 self.start.gate = -1
+                if on_running is not None:
+                    on_running()
 
     def _turn(self, seconds: float | None) -> None:
         """Waits for one thing at least, and does everything that can be done."""

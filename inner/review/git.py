@@ -102,9 +102,8 @@ def adopt(review: Review, comparison: Comparison, change: Change) -> Repository:
     finally:
         os.close(gitdir)
     os.mkdir(into, 0o700)
-    os.mkdir(f"{into}/before", 0o700)
-    rundir.write(f"{into}/before/HEAD", b"ref: refs/heads/none\n")
-    rundir.write(f"{into}/before/packed-refs", b"")
+    rundir.write(f"{into}/HEAD", b"ref: refs/heads/none\n")
+    rundir.write(f"{into}/packed-refs", b"")
     os.rename(f"{comparison.kept.path}/{change.path}", f"{into}/shadow")
     one = Shadow(HostPath(top), HostPath(f"{top}/.git"), HostPath(f"{top}/.git"), HostPath(into))
     shadow.note(one, into, (), ())
