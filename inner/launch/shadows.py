@@ -94,15 +94,16 @@ class Shadows:
 
     def sweep(self, folder: str) -> None:
         """Remove what others have taken out of theirs."""
-        from inner.launch import rundir
-
         spent = _spent(folder)
         try:
             names = os.listdir(spent)
         except OSError:
             return
-        for name in names[:AT_ONCE]:
-            rundir.remove(f"{spent}/{name}")
+        if names:
+            from inner.launch.removal import remove
+
+            for name in names[:AT_ONCE]:
+                remove(f"{spent}/{name}")
 
 
 def _spent(folder: str) -> str:
