@@ -13,9 +13,10 @@ from __future__ import annotations
 import os
 import stat
 
-from inner.frozen import TYPE_CHECKING, frozen, replace
-from inner.launch.aside import HELD, aside, undo
+from inner.frozen import TYPE_CHECKING, replace
+from inner.launch.aside import aside
 from inner.launch.dotgit import MODULES, TREES, is_below, names, names_of
+from inner.launch.findings import MODULE, REPOSITORY, WORK_TREE, Findings
 from inner.launch.folders import Walk
 from inner.paths import HostPath, covers, normal
 
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
     from inner.launch.folders import Folder
     from inner.plan.model import Guard
 
-REPOSITORY = "a repository that was made or changed in the box"
-MODULE = "a submodule that was made in the box, and could not be taken over"
-WORK_TREE = "a work tree of git that was made in the box, and could not be taken over"
+LATE = "it appeared during the run, and steers programs outside"
 SECOND = 1_000_000_000
 CLOCK = 20_000_000  # ns: a file's time is that of the last tick before it was written (4 to 10 ms, CONFIG_HZ)
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/nix/store", "/gnu/store", "/dev/null")  # links of a virtual environment lead there
@@ -56,61 +55,6 @@ KINDS = {name: what for what, names in STEERS.items() for name in names}
 TELLING = frozenset((".git", *KINDS, *SETTINGS))  # names that are looked at in a folder which did not change itself
 
 
-@frozen
-class Findings:
-    """Paths relative to the project. `steers`: (path, kind) with a kind of `STEERS`; `held`: (where it is now, why)."""
-
-    held: tuple[tuple[str, str], ...] = ()
-    set_id: tuple[str, ...] = ()
-    links: tuple[tuple[str, str], ...] = ()
-    special: tuple[str, ...] = ()
-    steers: tuple[tuple[str, str], ...] = ()
-    unread: tuple[str, ...] = ()
-    whole: bool = True
-    began: int = 0  # seconds since 1970
-    trees: tuple[str, ...] = ()  # `.git` files that name what a box cannot write: without effect, or work trees of the user's
-
-    def lines(self) -> list[str]:
-        """A few lines for people: not yet escaped."""
-        together: dict[tuple[str, str], list[str]] = {}  # a repository is told once, not file by file
-        for where, why in self.held:
-            together.setdefault((where.rpartition("/")[0] if why == REPOSITORY else where, why), []).append(where)
-        said = [_out_of_effect(names, why) for (_, why), names in list(together.items())[:10]]
-        if len(together) > 10:
-            said.append(f"{len(together) - 10} more have been put out of effect: `find . -name '*{HELD}*'`")
-        if self.set_id:
-            said.append(f"set-id bits were taken away: {_some(self.set_id)}")
-        if self.links:
-            said.append(f"links lead out of the project: {_some([f'{path} -> {target}' for path, target in self.links])}")
-        if self.special:
-            said.append(f"sockets or pipes were left: {_some(self.special)}")
-        if self.steers:
-            said.append(f"changed, and run or obeyed by tools outside: {_some([path for path, _ in self.steers])}")
-        if self.unread:
-            said.append(f"could not be looked into: {_some(self.unread)}")
-        if not self.whole:
-            said.append(
-                "the project was not looked through to its end: what this run made may still run outside; "
-                f"`find . -newerct @{self.began}` lists what is new"
-            )
-        return said
-
-
-def _out_of_effect(names: Sequence[str], why: str) -> str:
-    listed = " and ".join(f"`{name}`" for name in names)
-    back = "its commits are in its branch, and `git worktree add` makes it anew"
-    if why == MODULE:
-        back = "`git submodule update --init` makes it anew"
-    elif why != WORK_TREE:
-        back = f"to have it back: `{' && '.join(undo(name) for name in names)}`"
-    return f"{listed} {'are' if len(names) > 1 else 'is'} out of effect: {why}; {back}"
-
-
-def _some(names: Iterable[str], most: int = 5) -> str:
-    listed = list(names)
-    return ", ".join(f"`{name}`" for name in listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
-
-
 def look(
     guard: Guard,
     began: int,
@@ -135,11 +79,11 @@ def look(
     since = began - (2 * SECOND if seconds else CLOCK)
     walk = _Look(guard, since, cache, over, thorough=thorough)
     try:
-        walk.late(top, guard.late, "it appeared during the run, and steers programs outside")
-        other = [path[len(guard.project) + 1 :] for path, was in (made or {}).items() if _identity(path) not in (was, None)]
-        walk.late(top, other, "its placeholder was removed outside during the run, so that the box could make it")
+        walk.placed(top, made or {})
         walk.steers += [(path, "protected") for path in guard.protected if _newer(f"{guard.project}/{path}", since)]
         walk.through(top)
+        if not walk.looked:
+            walk.late(top, guard.late, LATE)
     finally:
         os.close(top)
     told = (tuple(walk.links), tuple(walk.special), tuple(walk.steers), tuple(walk.unread))
@@ -180,9 +124,32 @@ class _Look(Walk):
         self.unread: list[str] = []
         self.trees: list[str] = []
         self.kept = kept(guard)
+        self.ours: set[str] = set()  # placeholders that are what they were, and which no box could write
+        self.looked = False  # for `guard.late`
         self.lent = {
             os.fsencode(one.alternates[0]): os.fsencode(f"{one.common}/objects") for one in guard.shadows if one.alternates
         }
+
+    def placed(self, top: int, made: Mapping[str, tuple[int, int]]) -> None:
+        """What was put in the place of missing names: it has been left alone, or what came in its place is the box's."""
+        other = []
+        for path, was in made.items():
+            name = path[len(self.project) + 1 :]
+            found = _identity(name, top)
+            if found == was:
+                self.ours.add(name)
+            elif found is not None:
+                other.append(name)
+        self.late(top, other, "its placeholder was removed outside during the run, so that the box could make it")
+
+    def appeared(self, top: int, names: Sequence[str]) -> bool:
+        """Of `guard.late`, given what there is in the project's own folder. Whether some of it has another name now."""
+        self.looked = True
+        before = len(self.held)
+        # Some file systems take other names for the same: in another case, or with characters that are not seen (Unicode).
+        there = {name.lower() for name in names} if "".join(names).isascii() else None
+        self.late(top, [late for late in self.guard.late if there is None or late.partition("/")[0].lower() in there], LATE)
+        return len(self.held) > before
 
     def late(self, top: int, names: Iterable[str], why: str) -> None:
         """Names that steer programs and were not there at the start."""
@@ -246,6 +213,10 @@ class _Look(Walk):
         every = self.thorough or steering or info.st_ctime_ns >= self.since
         with os.scandir(fd) as found:
             entries = list(found)
+        if not path:
+            if not self.looked and self.appeared(fd, [entry.name for entry in entries]):
+                return self.read(fd, path)
+            entries = [entry for entry in entries if entry.name not in self.ours]
         # Most folders of a large project end here: two passes that Python makes fast.
         folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False) and entry.name != ".git"]
         telling = [entry.name for entry in entries if entry.name in TELLING]
@@ -373,9 +344,9 @@ class _Look(Walk):
             self.unread.append(prefix + name)
 
 
-def _identity(path: str) -> tuple[int, int] | None:
+def _identity(path: str, top: int) -> tuple[int, int] | None:
     try:
-        info = os.lstat(path)
+        info = os.lstat(path, dir_fd=top)
     except OSError:
         return None
     return info.st_dev, info.st_ino

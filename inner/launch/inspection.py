@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import signal as _signal
     from collections.abc import Callable, Mapping
 
-    from inner.launch.aftermath import Findings
+    from inner.launch.findings import Findings
     from inner.launch.bringback import Brought
     from inner.plan.model import Guard
 else:

@@ -40,6 +40,28 @@ def test_a_placeholder_is_no_change(tmp_path, began):
     assert found(tmp_path, began, placeholders=(Placeholder(HostPath(f"{tmp_path}/.mcp.json"), "file"),)).lines() == []
 
 
+@pytest.mark.parametrize("beside", ["plain", "\u00fcber", "\udcff"])
+@pytest.mark.parametrize("late", [".vscode", ".config/inner.toml"])
+def test_a_late_name_is_put_out_of_effect_whatever_lies_beside_it(tmp_path, began, beside, late):
+    (tmp_path / beside).mkdir()
+    (tmp_path / late).mkdir(parents=True)
+    (tmp_path / late / "tasks.json").write_text("{}")
+    result = found(tmp_path, began, late=(".idea", late, ".absent/name"))
+    assert [where for where, _ in result.held] != []
+    assert not (tmp_path / late).exists()
+    assert result.unread == ()
+
+
+def test_what_is_in_a_placeholder_that_was_left_alone_is_not_looked_at(tmp_path, began):
+    (tmp_path / ".vscode").mkdir()
+    (tmp_path / ".vscode/package.json").write_text("{}")  # the user's, of this moment: no box could write it
+    info = os.lstat(tmp_path / ".vscode")
+    place = f"{tmp_path}/.vscode"
+    assert found(tmp_path, began, made={place: (info.st_dev, info.st_ino)}).lines() == []
+    assert found(tmp_path, began).steers != ()
+    assert found(tmp_path, began, made={place: (info.st_dev, info.st_ino + 1)}).held != ()  # it was replaced
+
+
 def test_settings_further_down_are_told(tmp_path, began):
     (tmp_path / "a/.vscode").mkdir(parents=True)
     (tmp_path / "a/.vscode/tasks.json").write_text("{}")

@@ -49,6 +49,18 @@ def tree(place, folders=60, files=50):
     return place
 
 
+def test_a_name_that_steers_programs_is_found_without_reading_its_folder(tmp_path, still):
+    project, cache = tree(tmp_path / "project"), tmp_path / "cache"
+    (project / ".exrc").write_text("x")  # as far as times tell it was there before: somebody may have set the clock
+    time.sleep(TICK)
+    assert look(project, cache)[1] == 69
+    READ.clear()
+    guard = Guard(HostPath(str(project)), late=(".exrc",))
+    found = aftermath.look(guard, time.time_ns(), thorough=False, cache=str(cache))
+    assert [why for _, why in found.held] == [aftermath.LATE]
+    assert READ == []
+
+
 def test_only_what_changed_is_read_again(tmp_path, still):
     project, cache = tree(tmp_path / "project"), tmp_path / "cache"
     assert look(project, cache)[1] == 69
