@@ -11,7 +11,9 @@ import errno
 import fcntl
 import os
 import stat
+import time
 
+from inner import kept
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING
 from inner.launch.spares import Spares, untouched
@@ -126,7 +128,8 @@ def _make(folder: str, placeholders: Sequence[Placeholder]) -> None:
         for p in missing:
             try:
                 kind = p.kind
-                if spares.take(p):
+                spare = spares.take(p)
+                if spare:
                     pass
                 elif kind == "dir":
                     os.mkdir(p.path, 0o755)
@@ -141,8 +144,8 @@ def _make(folder: str, placeholders: Sequence[Placeholder]) -> None:
                     finally:
                         os.close(fd)
             except FileExistsError:
-                kind = THEIRS  # it is mounted as it is
-            made.append(_record(p.path, kind, os.lstat(p.path)))
+                kind, spare = THEIRS, False  # it is mounted as it is
+            made.append(_record(p.path, kind, os.lstat(p.path), spare=spare))
         os.write(journal, b"".join(made))
     finally:
         spares.close()
@@ -160,8 +163,12 @@ def _node(path: str) -> bool:
     return True
 
 
-def _record(path: str, kind: str, info: os.stat_result | None) -> bytes:
+def _record(path: str, kind: str, info: os.stat_result | None, *, spare: bool = False) -> bytes:
+    """The kind, what it is (`?`: not made yet), the path. A spare folder has been empty since its mtime, where that is some time ago:
+    what is made within one tick of a clock does not change it."""
     number = f"{info.st_dev:x}:{info.st_ino:x}" if info is not None else "?"
+    if info is not None and spare and kind == "dir" and info.st_mtime_ns < time.time_ns() - kept.SETTLED:
+        number += f":{info.st_mtime_ns:x}"
     return f"{kind} {number} ".encode() + os.fsencode(path) + b"\0"
 
 
@@ -178,44 +185,45 @@ def _clean(folder: str) -> None:
             number, _, path = rest.partition(b" ")
             if path:
                 last[path] = (kind, number)
-        spares = Spares(folder.rpartition("/projects/")[0])
+        spares, parents = Spares(folder.rpartition("/projects/")[0]), dict[str, int]()
         try:
             for path in reversed(last):
-                _remove(os.fsdecode(path), *last[path], spares)
+                parent, _, name = os.fsdecode(path).rpartition("/")
+                try:
+                    if parent not in parents:
+                        parents[parent] = open_path(parent or "/")
+                    _remove(parents[parent], name, *last[path], spares)
+                except OSError:
+                    pass  # gone, or somebody's by now
         finally:
             spares.close()
+            for fd in parents.values():
+                os.close(fd)
         os.ftruncate(journal, 0)
     finally:
         os.close(journal)
 
 
-def _remove(path: str, kind: bytes, number: bytes, spares: Spares) -> None:
-    parent, _, name = path.rpartition("/")
-    try:
-        at = open_path(parent or "/")
-    except OSError:
+def _remove(at: int, name: str, kind: bytes, number: bytes, spares: Spares) -> None:
+    """One of the open folder `at`, as far as it is what the journal says. Raises OSError where it is not."""
+    info = os.lstat(name, dir_fd=at)
+    if number == b"?" and kind != b"dir" and stat.S_ISREG(info.st_mode) and stat.S_IMODE(info.st_mode) != 0o444:
+        return  # killed before it was made, and somebody has made it since
+    device, _, rest = number.partition(b":")
+    inode, _, empty = rest.partition(b":")
+    if number != b"?" and (int(device, 16), int(inode, 16)) != (info.st_dev, info.st_ino):
         return
-    try:
-        info = os.lstat(name, dir_fd=at)
-        if number == b"?" and kind != b"dir" and stat.S_ISREG(info.st_mode) and stat.S_IMODE(info.st_mode) != 0o444:
-            return  # killed before it was made, and somebody has made it since
-        if number not in (f"{info.st_dev:x}:{info.st_ino:x}".encode(), b"?") or info.st_uid != os.getuid():
-            return
-        if kind == THEIRS.encode():
-            return
-        if kind == b"dir":
-            ours = stat.S_ISDIR(info.st_mode)
-        elif kind == b"socket" and stat.S_ISSOCK(info.st_mode):
-            ours = not info.st_mode & 0o222
-        else:
-            ours = stat.S_ISREG(info.st_mode) and info.st_nlink == 1 and untouched(name, at)
-        if not ours or (number != b"?" and spares.give(at, name, kind.decode(), info)):
-            return
-        if kind == b"dir":
-            os.rmdir(name, dir_fd=at)  # fails when the user has put something in it meanwhile, and then it is theirs
-        else:
-            os.unlink(name, dir_fd=at)
-    except OSError:
-        pass
-    finally:
-        os.close(at)
+    if kind == THEIRS.encode() or info.st_uid != os.getuid():
+        return
+    if kind == b"dir":
+        ours = stat.S_ISDIR(info.st_mode)
+    elif kind == b"socket" and stat.S_ISSOCK(info.st_mode):
+        ours = not info.st_mode & 0o222
+    else:
+        ours = stat.S_ISREG(info.st_mode) and info.st_nlink == 1 and untouched(name, at)
+    if not ours or (number != b"?" and spares.give(at, name, kind.decode(), info, int(empty or b"0", 16))):
+        return
+    if kind == b"dir":
+        os.rmdir(name, dir_fd=at)  # fails when the user has put something in it meanwhile, and then it is theirs
+    else:
+        os.unlink(name, dir_fd=at)

@@ -57,11 +57,14 @@ class Spares:
             pass  # another run was faster
         return False
 
-    def give(self, at: int, name: str, kind: str, info: os.stat_result) -> bool:
-        """Takes what lies at `name` in the open folder `at`, which is a placeholder as far as `info` tells. False when it has to be
-        removed instead. Raises OSError when something else lies there by now."""
+    def give(self, at: int, name: str, kind: str, info: os.stat_result, empty: int = 0) -> bool:
+        """Takes what lies at `name` in the open folder `at`, which is a placeholder as far as `info` tells; `empty`: the mtime that a
+        folder had when nothing was in it (0: not known). False when it has to be removed instead. Raises OSError when something else
+        lies there by now."""
         if self.fd < 0 or len(self.names) >= MOST:
             return False
+        if kind == "dir" and info.st_mtime_ns == empty:  # making something in it would have changed that
+            return self._move(at, name, kind, info, empty)
         if kind == "dir":
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
             try:
@@ -87,13 +90,19 @@ class Spares:
                 os.fchmod(fd, stat.S_IMODE(info.st_mode))
         return moved
 
-    def _move(self, at: int, name: str, kind: str, info: os.stat_result) -> bool:
+    def _move(self, at: int, name: str, kind: str, info: os.stat_result, empty: int = 0) -> bool:
         """Under a name that nobody looks for until it is known that this was moved, and nothing that has come in its place."""
         draft = f"moved-{info.st_ino:x}"
         if not move(at, name, self.fd, draft):
             return False
         found = os.lstat(draft, dir_fd=self.fd)
-        if not os.path.samestat(found, info) or (kind == "file" and not untouched(draft, self.fd)):
+        same = os.path.samestat(found, info)
+        if same and empty:
+            os.chmod(draft, SHUT, dir_fd=self.fd)
+            same = os.lstat(draft, dir_fd=self.fd).st_mtime_ns == empty
+            if not same:
+                os.chmod(draft, stat.S_IMODE(info.st_mode), dir_fd=self.fd)
+        if not same or (kind == "file" and not untouched(draft, self.fd)):
             move(self.fd, draft, at, name)
             raise FileExistsError(17, "somebody else's", name)
         self.names.append(f"{_kind(kind, found.st_size if kind == 'file' else 0)}{info.st_ino:x}")

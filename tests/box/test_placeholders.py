@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 from program import INNER, killed, wait_for
 
+from inner import kept
 from inner.launch import placeholders
 from inner.plan.model import Placeholder
 
@@ -139,6 +141,7 @@ def test_a_process_that_dies_between_note_and_mkdir_leaves_no_trap(tmp_path):
 import os, sys
 sys.path.insert(0, {sys.path[0]!r})
 sys.path.insert(0, {str(placeholders.__file__).rpartition("/inner/")[0]!r})
+from inner import kept
 from inner.launch import placeholders
 from inner.plan.model import Placeholder
 os.mkdir = lambda *a, **k: os._exit(9)
@@ -203,13 +206,22 @@ def test_a_branch_that_tracks_protected_files_can_be_checked_out_and_the_files_t
     assert (project / ".envrc").read_text() == "e\n"
 
 
-def test_they_are_moved_away_and_back_and_nobody_can_put_anything_into_one_that_is_away(tmp_path):
+@pytest.fixture(params=["new", "old"])
+def age(request, monkeypatch):
+    """Of the ones that are kept: of those that have been empty for some time that is seen without reading them."""
+    if request.param == "old":
+        monkeypatch.setattr(kept, "SETTLED", 0)
+    return lambda: time.sleep(0.02)  # more than a tick of a file's times
+
+
+def test_they_are_moved_away_and_back_and_nobody_can_put_anything_into_one_that_is_away(tmp_path, age):
     project, state = tmp_path / "p", tmp_path / "s"
     project.mkdir()
     names = (".a", ".b", ".m.x")
     numbers = []
     for _ in range(3):
         held = hold(state, project, *names)
+        age()
         numbers.append({name: (project / name).lstat().st_ino for name in names})
         assert {oct((project / name).lstat().st_mode & 0o777) for name in names} == {"0o755", "0o444"}
         inside = os.open(project / ".a", os.O_RDONLY)
@@ -223,10 +235,11 @@ def test_they_are_moved_away_and_back_and_nobody_can_put_anything_into_one_that_
         assert len(os.listdir(state / "spare")) == 3
 
 
-def test_what_has_become_the_users_is_not_moved_away(tmp_path):
+def test_what_has_become_the_users_is_not_moved_away(tmp_path, age):
     project, state = tmp_path / "p", tmp_path / "s"
     project.mkdir()
     hold(state, project, ".a", ".b", ".m.x").release()
+    age()
     held = hold(state, project, ".a", ".b", ".m.x")
     (project / ".a/mine").write_text("x")
     os.chmod(project / ".m.x", 0o644)
@@ -236,6 +249,30 @@ def test_what_has_become_the_users_is_not_moved_away(tmp_path):
     assert (project / ".a").stat().st_mode & 0o777 == 0o755
     hold(state, project, ".a", ".b", ".m.x").release()
     assert ((project / ".a/mine").read_text(), (project / ".m.x").read_text()) == ("x", "mine")
+
+
+def test_what_is_put_into_one_while_it_is_moved_stays_the_users(tmp_path, monkeypatch):
+    if os.geteuid() == 0:
+        return  # has none to move
+    project, state = tmp_path / "p", tmp_path / "s"
+    project.mkdir()
+    hold(state, project, ".a").release()
+    time.sleep(0.02)
+    monkeypatch.setattr(kept, "SETTLED", 0)
+    held = hold(state, project, ".a")
+    inside = os.open(project / ".a", os.O_RDONLY)
+    chmod = os.chmod
+
+    def late(path, mode, **more):
+        os.close(os.open("late", os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=inside))
+        monkeypatch.setattr(os, "chmod", chmod)
+        chmod(path, mode, **more)
+
+    monkeypatch.setattr(os, "chmod", late)
+    held.release()
+    assert os.listdir(project / ".a") == ["late"]
+    assert (project / ".a").stat().st_mode & 0o777 == 0o755
+    assert os.listdir(state / "spare") == []
 
 
 def test_a_name_that_is_taken_meanwhile_stays_as_it_is(tmp_path, monkeypatch):
