@@ -13,7 +13,7 @@ from inner.plan.model import Bind, Data, Dev, Dir, Mask, Overlay, Proc, Symlink,
 from inner.words import GIVEN, Content, Features, Given, Opened, Source, checked, environment, named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
     from typing import TypeAlias
 
     from inner.plan.model import Mount, Plan
@@ -57,10 +57,17 @@ def operations(
     return tuple(line)
 
 
-def fixed(plan: Plan, features: Features, *, filter: bytes | None, etc: HostPath | None = None) -> Iterator[Operation]:  # noqa: A002
+def fixed(
+    plan: Plan,
+    features: Features,
+    *,
+    filter: bytes | None,  # noqa: A002
+    etc: HostPath | None = None,
+    copied: Container[str] = (),
+) -> Iterator[Operation]:
     """Those that are the same whenever the plan is: all but the variables and the launcher's descriptors. `etc`: a folder that
-    has all that the box's own /etc would be made of (`launch.etc`)."""
-    for operation in (*_box(plan, features, etc), ("--chdir", plan.cwd)):
+    has all that the box's own /etc would be made of (`launch.etc`), and a copy of what is mounted at the destinations `copied`."""
+    for operation in (*_box(plan, features, etc, copied), ("--chdir", plan.cwd)):
         yield checked(operation)
     if filter is not None:
         yield ("--seccomp", Content(filter))
@@ -106,7 +113,7 @@ def limitations(plan: Plan, features: Features) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _box(plan: Plan, features: Features, etc: HostPath | None) -> Iterator[Operation]:
+def _box(plan: Plan, features: Features, etc: HostPath | None, copied: Container[str]) -> Iterator[Operation]:
     """Everything but the environment."""
     for name in ("user", "ipc", "uts", "cgroup-try"):
         yield (f"--unshare-{name}",)
@@ -119,7 +126,7 @@ def _box(plan: Plan, features: Features, etc: HostPath | None) -> Iterator[Opera
     yield from (("--hostname", "inner"), ("--die-with-parent",))
     yield from (("--uid", str(plan.uid)), ("--gid", str(plan.gid)), ("--cap-drop", "ALL"))
     for mount, under in placed(plan.mounts):
-        if etc is not None and in_etc(mount, under):
+        if etc is not None and (in_etc(mount, under) or mount.dest in copied):
             if mount.dest == ETC:
                 yield from _mount(Bind(etc, mount.dest), under, features)
         else:

@@ -12,18 +12,22 @@ from inner.launch import tree
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    State: TypeAlias = tuple[str, int, int, int]  # a folder, and what changes with what is in it
-    Kept: TypeAlias = tuple[str, tuple[State, ...], bytes]
+    State: TypeAlias = tuple[str, int, int, int]  # a file or a folder, and what changes with what is in it
+    # A folder, how it and those in it look, when the machine was started; what was copied of the machine's, and its destinations
+    Kept: TypeAlias = tuple[str, tuple[State, ...], bytes, tuple[State, ...], tuple[str, ...]]
 
 BOOT = "/proc/sys/kernel/random/boot_id"
 
 
 def sound(found: Kept | None) -> bool:
-    """Whether nothing in it has been changed or removed since, by somebody who makes room for instance, and the machine has not
-    been started anew, before which it may have stopped without writing down what was in the files; True for none."""
+    """Whether nothing in it has been changed or removed since, by somebody who makes room for instance, nor what was copied, and the
+    machine has not been started anew, before which it may have stopped without writing down what was in the files; True for none."""
     try:
         return found is None or (
-            all(state(one[0]) == one for one in found[1]) and boot() == found[2] and kept.private(os.lstat(lock(found[0])))
+            all(state(one[0]) == one for one in found[1])
+            and boot() == found[2]
+            and kept.private(os.lstat(lock(found[0])))
+            and all(look(one[0]) == one for one in found[3])
         )
     except OSError:
         return False
@@ -55,8 +59,14 @@ def hold(found: Kept) -> int:
 
 
 def state(path: str) -> State:
-    """How a folder looks. Raises OSError, also for one that others may write to."""
+    """How a folder of ours looks. Raises OSError, also for one that others may write to."""
     info = os.lstat(path)
     if not kept.private(info):
         raise PermissionError(1, "written by others", path)
+    return (path, info.st_ino, info.st_mtime_ns, info.st_ctime_ns)
+
+
+def look(path: str) -> State:
+    """How one of the machine's looks. Raises OSError."""
+    info = os.lstat(path)
     return (path, info.st_ino, info.st_mtime_ns, info.st_ctime_ns)

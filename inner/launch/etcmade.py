@@ -1,5 +1,6 @@
 """The box's own /etc, kept in the state folder as a folder that is mounted as one: it is some sixty files, folders and links, and for
-bubblewrap to make them at every start takes as long as ten mounts.
+bubblewrap to make them at every start takes as long as ten mounts. Folders of the machine's that would be mounted in it are copied, where
+they are small, for the same reason.
 
 A folder is named after what is in it, so that plans share it; it is never written again, and no box can (the mount is read-only).
 Who uses one keeps a lock beside it shared (`etc.hold`).
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import marshal
 import os
 import stat
 import time
@@ -18,31 +20,37 @@ from inner.bwrap import ETC, in_etc, placed
 from inner.frozen import TYPE_CHECKING
 from inner.launch import etc, removal
 from inner.paths import ancestors, covers
-from inner.plan.model import Data, Dir, Symlink, Tmpfs
+from inner.plan.model import Bind, Data, Dir, Symlink, Tmpfs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from typing import TypeAlias
 
-    from inner.launch.etc import Kept
+    from inner.launch.etc import Kept, State
     from inner.plan.model import Plan
 
     Entry: TypeAlias = tuple[
         str, int, bytes | str | None
     ]  # path below /etc, mode; bytes of a file, target of a link, None: a folder
 
-MOST = 32  # folders, of some 400K: git's settings may be others in each project, and a plan whose folder goes is made anew
+MOST = 32  # folders, of some 1.5M: git's settings may be others in each project, and a plan whose folder goes is made anew
+MACHINES = ETC
+SMALL = 512  # entries of a folder of the machine's that is copied, and
+BYTES = 1 << 20  # of their contents
 FORGOTTEN = 3600  # seconds after which a draft is nobody's
 
 
 def keep(plan: Plan, state: str) -> Kept | None:
     """The folder for a plan, made when it is not there, and how it looks; None when its box has another /etc, or nothing can be
     kept."""
-    entries = _entries(plan)
+    copies: dict[str, tuple[list[Entry], list[State]]] = {
+        mount.dest: copy for mount in _mounted(plan) if (copy := _copy(mount)) is not None
+    }
+    entries = _entries(plan, copies)
     if entries is None:
         return None
     parent = f"{state}/etc"  # not in the cache, which people empty while boxes run
-    folder = f"{parent}/{hashlib.sha256(repr(entries).encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+    folder = f"{parent}/{hashlib.sha256(marshal.dumps(entries, 2)).hexdigest()[:32]}"  # of version 2: the same for the same
     try:
         if os.path.lexists(state) and not kept.private(os.lstat(state)):
             return None  # another user's, by `sudo`: nothing of ours is left there
@@ -57,12 +65,69 @@ def keep(plan: Plan, state: str) -> Kept | None:
             if not _whole(folder, entries):  # a file system that keeps no modes, or somebody is removing it
                 return None
         _lock(folder)
-        return folder, tuple(etc.state(_at(folder, path)) for path, _, content in entries if content is None), etc.boot()
+        own = tuple(etc.state(_at(folder, path)) for path, _, content in entries if content is None)
+        return folder, own, etc.boot(), tuple(seen for _, looked in copies.values() for seen in looked), tuple(copies)
     except (OSError, ValueError):
         return None
 
 
-def _entries(plan: Plan) -> tuple[Entry, ...] | None:
+def _mounted(plan: Plan) -> list[Bind]:
+    """The folders of the machine's that are mounted read-only in the box's own /etc, with nothing mounted in them."""
+    placed_in = list(placed(plan.mounts))
+    within = {under.dest for _, under in placed_in if under is not None}
+    return [
+        mount
+        for mount, under in placed_in
+        if isinstance(mount, Bind)
+        and (mount.mode, mount.kind, mount.dev) == ("ro", "dir", False)
+        and covers(ETC, mount.dest)
+        and covers(MACHINES, mount.src)  # what a profile takes from elsewhere may change while the box runs
+        and isinstance(under, Tmpfs)
+        and under.dest == "/"
+        and mount.dest not in within
+    ]
+
+
+def _copy(mount: Bind) -> tuple[list[Entry], list[State]] | None:
+    """What is in such a folder, and how that looked before; None where it is not small, or not only links and files that all may read
+    and that were left alone for a while."""
+    entries: list[Entry] = []
+    looked: list[State] = []
+    todo, room = [""], BYTES
+    settled = time.time_ns() - kept.SETTLED
+    try:
+        device = os.lstat(mount.src).st_dev
+        while todo:
+            if len(entries) + len(todo) > SMALL:
+                return None
+            path = todo.pop()
+            at = _at(mount.src, path)
+            info = os.lstat(at)
+            inside = _at(mount.dest[len(ETC) + 1 :], path)
+            if stat.S_ISLNK(info.st_mode):
+                entries.append((inside, 0, os.readlink(at)))
+                continue
+            looked.append(etc.look(at))
+            if info.st_dev != device or info.st_ctime_ns > settled:
+                return None
+            if stat.S_ISDIR(info.st_mode) and info.st_mode & 0o005 == 0o005:
+                entries.append((inside, info.st_mode & 0o755, None))
+                todo += [f"{path}/{name}" if path else name for name in sorted(os.listdir(at))]
+            elif stat.S_ISREG(info.st_mode) and info.st_size <= room and info.st_mode & 0o004:
+                with open(at, "rb") as file:
+                    content = file.read(room + 1)
+                entries.append((inside, info.st_mode & 0o755, content))
+                room -= len(content)
+            else:
+                return None
+            if room < 0:
+                return None
+    except OSError:
+        return None
+    return entries, looked
+
+
+def _entries(plan: Plan, copies: Mapping[str, tuple[list[Entry], list[State]]]) -> tuple[Entry, ...] | None:
     """What lies in /etc where that is a part of the box's own root: folders before what is in them. What is mounted there needs
     something to be mounted on."""
     found: dict[str, Entry] = {}
@@ -72,7 +137,9 @@ def _entries(plan: Plan) -> tuple[Entry, ...] | None:
         path = mount.dest[len(ETC) + 1 :]
         for above in reversed([place[len(ETC) + 1 :] for place in ancestors(mount.dest) if covers(ETC, place)]):
             found.setdefault(above, (above, 0o755, None))
-        if not in_etc(mount, under):
+        if mount.dest in copies:
+            found |= {entry[0]: entry for entry in copies[mount.dest][0]}
+        elif not in_etc(mount, under):
             folder = not isinstance(mount, Data) and getattr(mount, "kind", "dir") == "dir"
             found[path] = (path, 0o755, None) if folder else (path, 0o444, b"")
         elif isinstance(mount, Symlink):

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import signal as _signal
     from collections.abc import Callable, Mapping
 
-    from inner.launch.findings import Findings
     from inner.launch.bringback import Brought
+    from inner.launch.findings import Findings
     from inner.plan.model import Guard
 else:
     import _signal

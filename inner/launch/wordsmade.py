@@ -44,8 +44,8 @@ def made(plan: Plan, features: Features) -> Found:
 
 def _made(plan: Plan, features: Features, tree: Kept | None) -> tuple[tuple[str, ...], Iterable[tuple[Word, ...]]]:
     code = seccomp.filter_of(plan, os.uname().machine)
-    place = HostPath(tree[0]) if tree is not None else None
-    return bwrap.limitations(plan, features), bwrap.fixed(plan, features, filter=code, etc=place)
+    place, copied = (HostPath(tree[0]), tree[4]) if tree is not None else (None, ())
+    return bwrap.limitations(plan, features), bwrap.fixed(plan, features, filter=code, etc=place, copied=copied)
 
 
 def packed(operations: Iterable[tuple[Word, ...]]) -> tuple[Piece, ...]:

@@ -65,19 +65,24 @@ def find(
     sound: Callable[[Any], bool] | None = None,
 ) -> tuple[Plan, Any, Callable[[], bool] | None] | None:
     """What `plan.build.build` said before; and what was made beside the plan then (`plan.writer`), plain data. None when nothing
-    is kept, or does not hold, or what was made is not `sound` any more.
+    is kept, or does not hold.
 
     With the last one, which is None when that is known, the host is asked whether it is still as the plan says, before a box runs
-    anything: all that no box can have changed. False: it is not, and the plan is forgotten.
+    anything: all that no box can have changed, and whether what was made beside it is `sound`. False: it is not, and the plan is
+    forgotten.
     """
     if apart(request, args_file):
         return None
     of = key(profile, request, host, terminal)
     place = path(of, host)
     plan, more, rest = _find(place, of, host, run_dir)
-    if plan is None or not (sound is None or sound(more)) or (more is None and not same(rest)):
+
+    def still() -> bool:
+        return same(marshal.loads(rest)) and (sound is None or sound(more))  # noqa: S302 - see kept.read
+
+    if plan is None or (more is None and not still()):
         return None
-    return _with_command(plan, profile, request, host), more, None if more is None else lambda: same(rest) or kept.forget(place)
+    return _with_command(plan, profile, request, host), more, None if more is None else lambda: still() or kept.forget(place)
 
 
 def apart(request: Request, args_file: bytes | None) -> bool:
@@ -126,7 +131,9 @@ def _find(place: str, of: tuple[object, ...], host: Host, run_dir: str) -> tuple
         plain, mounts, more = marshal.loads(data)  # noqa: S302
         plan: Plan = compiled.from_plain(plain, RECORDS)
         plan.__dict__.pop("mounts")  # see Plan.__getattr__
-        plan.__dict__["unread"] = lambda: tuple([_whole(mount, host) for mount in compiled.from_plain(mounts, RECORDS)])
+        plan.__dict__["unread"] = lambda: tuple(
+            [_whole(mount, host) for mount in compiled.from_plain(marshal.loads(mounts), RECORDS)]  # noqa: S302
+        )
     except (EOFError, TypeError, ValueError):  # nothing kept, or of another shape
         return nothing
     return plan, more, rest

@@ -81,8 +81,7 @@ def _keep(
     more: object = None
     for make in (None, beside):  # `beside` writes as well: not what may not be kept
         more = make(plan) if make is not None else None
-        # In one go: contents that are in both are written once.
-        data = marshal.dumps((to_plain(bare), to_plain(mounts), more))  # type: ignore[arg-type]
+        data = marshal.dumps((to_plain(bare), marshal.dumps(to_plain(mounts)), more))  # type: ignore[arg-type]
         if any(text in data for text in texts):
             return
     old = run_dir if run_dir and store.encoded(run_dir) in data else ""
@@ -90,8 +89,14 @@ def _keep(
     open_to = (plan.project, *(mount.src for mount in plan.mounts if isinstance(mount, Bind) and mount.mode == "rw"))
     first = [one for one in paths if any(covers(place, one[0]) for place in open_to)]  # what boxes can have changed
     rest = [one for one in paths if one not in first]
-    asked = [questions(some, began - kept.SETTLED) for some in (first, rest)]
-    save(place, (of, (salt, values), names, there, *asked, old, len(data)), entries=ENTRIES, most=store.MOST, more=data)
+    asked, later = (questions(some, began - kept.SETTLED) for some in (first, rest))
+    save(
+        place,
+        (of, (salt, values), names, there, asked, marshal.dumps(later), old, len(data)),  # type: ignore[arg-type]
+        entries=ENTRIES,
+        most=store.MOST,
+        more=data,
+    )
 
 
 def _bare(mount: Mount) -> Mount:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from program import inner
 
+from inner import kept as kept_files
 from inner.host import RealHost
 from inner.launch import etc, etcmade
 from inner.paths import BoxPath
@@ -129,6 +130,90 @@ def test_what_is_mounted_in_it_has_its_place(project, tmp_path):
     assert (folder / "changes").read_bytes() == (folder / "env").read_bytes() == b""
     other = Path(etcmade.keep(plan(project, *more[:1]), str(tmp_path / "state"))[0])
     assert other != folder
+
+
+@pytest.fixture
+def machines(tmp_path, monkeypatch):
+    """A folder of the machine's, and what is kept of it: a copy, or a place to mount it on."""
+    monkeypatch.setattr(etcmade, "MACHINES", str(tmp_path / "machine"))
+    folder = tmp_path / "machine/fonts"
+    (folder / "conf.d").mkdir(parents=True)
+    (folder / "fonts.conf").write_text("one")
+    (folder / "conf.d/10").symlink_to("../fonts.conf")
+    (folder / "run").write_text("x")
+    (folder / "run").chmod(0o755)
+    monkeypatch.setattr(kept_files, "SETTLED", 0)
+    return folder
+
+
+def test_small_folders_of_the_machine_are_copied_until_they_change(project, tmp_path, machines):
+    state, mount = str(tmp_path / "state"), Bind(str(machines), BoxPath("/etc/fonts-copied"))
+    changes = [
+        lambda: (machines / "fonts.conf").write_text("two"),
+        lambda: (machines / "conf.d/10").unlink(),
+        lambda: (machines / "conf.d/20").symlink_to("nowhere"),
+        lambda: (machines / "run").chmod(0o644),
+        lambda: (machines / "more").mkdir(),
+        lambda: (machines / "more").rmdir(),
+    ]
+    seen = set()
+    for change in changes:
+        time.sleep(0.02)  # more than a tick of a file's times
+        found = etcmade.keep(plan(project, mount), state)
+        copy = Path(found[0]) / "fonts-copied"
+        assert "/etc/fonts-copied" in found[4]
+        assert (copy / "fonts.conf").read_bytes() == (machines / "fonts.conf").read_bytes()
+        assert [path.relative_to(copy) for path in sorted(copy.rglob("*"))] == [
+            path.relative_to(machines) for path in sorted(machines.rglob("*"))
+        ]
+        assert (copy / "run").stat().st_mode == (machines / "run").stat().st_mode
+        assert etc.sound(found)
+        assert found[0] not in seen
+        seen.add(found[0])
+        change()
+        assert not etc.sound(found)
+
+
+def test_a_folder_that_is_large_or_odd_is_mounted(project, tmp_path, machines, monkeypatch):
+    state, mount = str(tmp_path / "state"), Bind(str(machines), BoxPath("/etc/fonts-copied"))
+
+    def copied(*more):
+        time.sleep(0.02)
+        found = etcmade.keep(plan(project, *more), state)
+        assert list((Path(found[0]) / "fonts-copied").iterdir()) == [] or "/etc/fonts-copied" in found[4]
+        return "/etc/fonts-copied" in found[4]
+
+    assert copied(mount)
+    assert not copied(mount, Data(BoxPath("/etc/fonts-copied/conf.d/10"), b"over", mode="ro"))
+    assert not copied(Bind(str(machines), BoxPath("/etc/fonts-copied"), mode="rw"))
+    monkeypatch.setattr(etcmade, "BYTES", 3)
+    assert not copied(mount)
+    monkeypatch.setattr(etcmade, "BYTES", 4)
+    assert copied(mount)
+    monkeypatch.setattr(etcmade, "SMALL", 4)
+    assert not copied(mount)
+    monkeypatch.setattr(etcmade, "SMALL", 5)
+    assert copied(mount)
+    monkeypatch.setattr(etcmade, "SMALL", 512)
+    (machines / "private").write_text("x")
+    (machines / "private").chmod(0o600)
+    assert not copied(mount)
+    (machines / "private").unlink()
+    os.mkfifo(machines / "pipe")
+    assert not copied(mount)
+    (machines / "pipe").unlink()
+    assert copied(mount)
+    monkeypatch.setattr(kept_files, "SETTLED", 60_000_000_000)  # it has just been written
+    assert not copied(mount)
+    monkeypatch.setattr(kept_files, "SETTLED", 0)
+    monkeypatch.setattr(etcmade, "MACHINES", str(tmp_path / "elsewhere"))
+    assert not copied(mount)
+
+
+def test_a_box_has_fewer_mounts_then(project):
+    count = "grep -c ' /etc/' /proc/self/mountinfo; true"
+    twice(project)
+    assert int(run(project, count)) < int(run(project, count, "-e", "A=b"))
 
 
 def test_few_are_kept_and_never_one_less_than_is_used(project, tmp_path):
