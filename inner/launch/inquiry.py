@@ -16,6 +16,7 @@ from inner.frozen import TYPE_CHECKING, replace
 from inner.host import realpath
 from inner.launch import session
 from inner.launch.fds import unnamed
+from inner.launch.wordsmade import prepared
 from inner.paths import covers
 from inner.plan.model import Bind
 from inner.programs import executable
@@ -109,6 +110,7 @@ def ask(
         os.lseek(given, 0, os.SEEK_SET)
         outcome = session.Session(
             asked, profile, features, host, folder=folder, warn=warn, stdio=(given, told, said), record=False, limited=limited, enter=enter,
+            prepared=prepared(plan, features, folder),  # the words that a run of this plan has, and what it keeps for them
         ).run()  # fmt: skip
         text, talk = (os.pread(fd, MOST, 0) for fd in (told, said))
     finally:

@@ -195,6 +195,14 @@ def test_a_check_of_the_profile_has_the_severity_it_names(world):
     }  # fmt: skip
 
 
+def test_the_box_that_is_asked_has_the_etc_of_a_run(world):
+    """Kept, and mounted as one, where a run has it so: not made file by file."""
+    one = '{ name = "one", cmd = "grep -q \' /etc ro,\' /proc/self/mountinfo" }'
+    assert world.failed(f"[verify.custom]\nchecks = [{one}]") == set()
+    (kept,) = (path for path in (world.home / ".local/state/inner/etc").iterdir() if path.is_dir())
+    assert (kept / "passwd").exists()
+
+
 def test_the_whole_network_is_told_and_not_a_failure(world):
     found = world.findings('[sandbox]\nnetwork_mode = "full"')
     assert told(found, "network-policy")[:2] == ("told", "INFO")
