@@ -93,17 +93,24 @@ class Shadows:
         self.times = {}
 
     def sweep(self, folder: str) -> None:
-        """Remove what others have taken out of theirs."""
+        """Remove what others have taken out of theirs: in a folder of our own, two who remove the same would be in each other's way."""
         spent = _spent(folder)
         try:
             names = os.listdir(spent)
         except OSError:
             return
-        if names:
+        taken = 0
+        for name in names:
+            try:
+                os.rename(f"{spent}/{name}", f"{folder}/{SPENT}-{taken}")
+            except OSError:
+                continue  # another run has taken it
             from inner.launch.removal import remove
 
-            for name in names[:AT_ONCE]:
-                remove(f"{spent}/{name}")
+            remove(f"{folder}/{SPENT}-{taken}")
+            taken += 1
+            if taken == AT_ONCE:
+                break
 
 
 def _spent(folder: str) -> str:

@@ -140,6 +140,20 @@ def test_a_run_that_leaves_git_alone_leaves_its_copy_to_the_next_one(machine):
     assert machine.git("log", "-1", "--format=%s", cwd=project) == "more"
 
 
+def test_runs_at_once_do_not_remove_what_another_removes(machine):
+    """Each takes some for itself first: two in one folder kept each other busy for a quarter of a second."""
+    shadows = Shadows(())
+    state = machine.home / "state"
+    runs = [state / "runs/20260101-000000-abcdef", state / "runs/20260101-000000-fedcba"]
+    for folder in (*runs, *(state / f"spent/{number}/shadow/refs" for number in range(5))):
+        folder.mkdir(parents=True)
+    shadows.sweep(str(runs[0]))
+    assert len(os.listdir(state / "spent")) == 2
+    shadows.sweep(str(runs[1]))
+    assert os.listdir(state / "spent") == []
+    assert os.listdir(runs[0]) == []
+
+
 def test_a_copy_that_cannot_be_made_is_told_and_nothing_runs(machine):
     project = machine.project()
     with (project / ".git/ORIG_HEAD").open("wb") as file:
