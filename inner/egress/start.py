@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from inner.egress.rules import Rules
     from inner.host import Host
+    from inner.origin import Origin
     from inner.plan.model import Network
     from inner.profile.model import Credential
 else:
@@ -128,21 +129,21 @@ def prepare(
     host: Host | None = None,
     *,
     rules: Rules | None = None,
-    ends: tuple[_socket.socket, _socket.socket] | None = None,
     credentials: Mapping[str, Credential] | None = None,
+    origins: Mapping[str, Origin] | None = None,
     event_fd: int = -1,
     folder: str = "",
     spare: tuple[str, ...] | None = None,
 ) -> Egress:
     """Forks the egress process. `host` answers for groups (`@pip`) and credentials; `rules` are those of the network, where they are
-    known, and `ends` those of a conversation with it (unix(7), SOCK_SEQPACKET), ours and its own; `event_fd` gets the record (`record`), and is
+    known; `event_fd` gets the record (`record`), and is
     left to the caller to close; in `folder` it is asked for hosts while the box runs (`approvals`), and the user is asked about all but
     those of `spare`, unless it is None. Must be called by the main thread of a process with no other: the fork copies only that one, and
     the process ends with the thread that made it (prctl(2), PR_SET_PDEATHSIG). Raises ConfigError, RunError."""
     if rules is None and network.mode == "allowlist":
         from inner.egress.listing import rules_of
 
-        rules = rules_of(network, host)
+        rules = rules_of(network, host, origins)
     spared = None
     if spare is not None:
         from inner.egress.rules import rules as read
@@ -151,7 +152,7 @@ def prepare(
     from inner.egress import process  # here: it is read once for both, and the two share it
 
     published = [(_published(outside), inside) for outside, inside in network.publish]
-    ours, theirs = ends or _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
     parent = os.getpid()
     old = _signal.pthread_sigmask(
         _signal.SIG_BLOCK, range(1, 32)

@@ -19,6 +19,7 @@ from inner.paths import cache_dir
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inner.egress.rules import Rules
     from inner.host import Host
     from inner.launch.limits import Held
     from inner.launch.network import Network
@@ -67,6 +68,7 @@ class Session:
         self.prepared, self.still = prepared, still
         self.held: Held | None = None
         self.reached: Network | None = None
+        self.rules: Rules | None = None
 
     def run(self) -> Outcome:
         """Start the box, stay until it has ended. Raises RunError and its kin, and Stale when the host is not as the plan says."""
@@ -152,10 +154,10 @@ class Session:
 
             scaffold.note(folder, plan.scaffolding)
             undo.later(scaffold.remove, folder)
-        if plan.network.mode == "allowlist" or plan.network.publish:
-            from inner.launch import network
+        if plan.network.mode == "allowlist" and any(entry[:1] == "@" for entry in (*plan.network.allow, *plan.network.deny)):
+            from inner.egress.listing import rules_of
 
-            self.reached = network.Network(plan, self.profile, self.host, folder, undo)
+            self.rules = rules_of(plan.network, self.host, self.profile.origins)  # now: programs of the host are asked
 
     def _box(self, words: tuple[Word, ...]) -> Outcome:
         plan = self.plan
@@ -172,19 +174,22 @@ class Session:
             meanwhile=self._forked,
             on_started=self._started,
             on_running=self.guard.beside,
-            beside=self.reached.beside if self.reached is not None else None,
             log=self.account.log,
         )
         if outcome.reason == "setup":
             self._sure()
         return outcome
 
-    def _forked(self) -> None:
+    def _forked(self) -> supervisor.Beside | None:
         """Bubblewrap has been forked, and has yet to make the box."""
         self._sure()
-        if self.reached is not None:
-            self.reached.begin(self.account.recording())
+        plan = self.plan
+        if plan.network.mode == "allowlist" or plan.network.publish:
+            from inner.launch import network
+
+            self.reached = network.of(plan, self.profile, self.host, self.account.recording(), self.folder, self.undo, self.rules)
         self.guard.meanwhile()
+        return self.reached.beside if self.reached is not None else None
 
     def _started(self, pid: int) -> None:
         """Pid 1 of the box is there, and runs nothing before this returns."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from inner.launch.watch import Watch
     from inner.words import Word
 
+    Beside = tuple[int, int, Callable[[Callable[[str], object]], bool]]
+
 GRACE = 2.0  # seconds between SIGTERM and SIGKILL when time is up
 
 
@@ -34,12 +36,11 @@ def run(
     grace: float = GRACE,
     clipboard: bool = False,
     setuid: bool = False,
-    meanwhile: Callable[[], object] | None = None,
+    meanwhile: Callable[[], Beside | None] | None = None,
     on_started: Callable[[int], object] | None = None,
     on_running: Callable[[], object] | None = None,
     enter: Callable[[], None] | None = None,
     given: Mapping[str, int] | None = None,
-    beside: tuple[int, Callable[[Callable[[str], object]], bool]] | None = None,
     log: int = -1,
     stdio: tuple[int, int, int] = (0, 1, 2),
     starter: Callable[..., Start] = Start,
@@ -47,11 +48,12 @@ def run(
     """Runs `command` in the box that `words` describe, to its end.
 
     `terminal`: "private" gives the box a pty of its own, when one of `stdio` is a terminal; "none" a session without one.
-    `timeout`, `grace`: seconds, 0 for no limit. `meanwhile` is called once bubblewrap has been forked, and `on_started(pid)` with the host's number of pid 1 of the box, both before
-    anything in the box runs (`--block-fd`); an error that they raise ends the run. `on_running` is called when something may. `enter` is called in the process that becomes
-    bubblewrap, before it does. `given`: descriptors for the words that name one;
-    `status` and `block` are ours. `beside`: a descriptor, and what is called whenever it can be read while the command runs, with a way to say a line to the
-    user (`Pumps.say`), until it returns False. `log`: a descriptor that gets every byte of output, as it was written. `starter` makes the start, when it is
+    `timeout`, `grace`: seconds, 0 for no limit. `meanwhile` is called once bubblewrap has been forked, and `on_started(pid)` with the
+    host's number of pid 1 of the box, both before anything in the box runs (`--block-fd`); an error that they raise ends the run. What
+    `meanwhile` has begun beside the box it returns: a child of ours, a descriptor, and what is called whenever that can be read while the
+    command runs, with a way to say a line to the user (`Pumps.say`), until it returns False. `on_running` is called when something may
+    run. `enter` is called in the process that becomes bubblewrap, before it does. `given`: descriptors for the words that name one;
+    `status` and `block` are ours. `log`: a descriptor that gets every byte of output, as it was written. `starter` makes the start, when it is
     not bubblewrap that starts. Raises RunError when bubblewrap cannot be started at all.
     """
     began = time.monotonic()
@@ -81,11 +83,14 @@ def run(
         if streams.terminal is not None:
             streams.terminal.raw()
         start.fork(streams.stdio, streams.terminal)
-        if meanwhile is not None:
-            meanwhile()
+        beside = meanwhile() if meanwhile is not None else None
+        if beside is not None:
+            others |= {beside[0]}
         from inner.launch.watch import Watch
 
-        watch = Watch(made, start, streams, heard, others, grace=grace, log=log, beside=beside)
+        watch = Watch(
+            made, start, streams, heard, others, grace=grace, log=log, beside=beside[1:] if beside is not None else None
+        )
         watch.begin()
         watch.stay(began + timeout if timeout > 0 else 0.0, on_started, on_running)
         ended = watch.finish()

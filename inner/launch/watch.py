@@ -93,8 +93,9 @@ class Watch:
             self._turn(min(wake) - now if wake else None)
             if self.start.gate >= 0 and self.job.init is not None:
                 if on_started is not None:
+                    before = set(tree.children(os.getpid()))
                     on_started(self.job.init.pid)
-                    self.job.others |= set(tree.children(os.getpid())) - {self.job.bwrap}  # the box runs nothing yet
+                    self.job.others |= set(tree.children(os.getpid())) - before  # the keeper of a scope: the box runs nothing yet
                 try:
                     os.write(self.start.gate, b"\n")
                 except BrokenPipeError:

@@ -71,7 +71,7 @@ def plain(*command: str, words: tuple[str, ...] = WORDS, **popen: object) -> sub
 def main() -> int:
     options = json.loads(sys.argv[1])
     report = options.pop("report", -1)
-    started = options.pop("started", "")
+    started, meanwhile = options.pop("started", ""), options.pop("meanwhile", "")
     sys.path.insert(0, REPOSITORY)
     from inner.__main__ import standard
     from inner.frozen import fields
@@ -84,6 +84,9 @@ def main() -> int:
         sys.modules[name] = None
     if started:
         options["on_started"] = lambda pid: exec(started, {"pid": pid})
+    if meanwhile:
+        names: dict[str, object] = {}
+        options["meanwhile"] = lambda: exec(meanwhile, names) or names["beside"]
     ended = start(options.pop("bwrap", BWRAP), options.pop("words"), sys.argv[2:], **options)
     if report >= 0:
         os.write(report, json.dumps({name: getattr(ended, name) for name in fields(ended)}).encode())

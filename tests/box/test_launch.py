@@ -94,9 +94,31 @@ def test_callback_before_anything_runs(tmp_path):
     assert first == second
 
 
-def test_callback_that_fails(tmp_path):
+BESIDE = """
+import atexit, os, time
+pid = os.fork()
+if pid == 0:
+    os.closerange(3, 1000)
+    time.sleep(60)
+    os._exit(0)
+def left():
+    print("is there" if os.waitpid(pid, os.WNOHANG) == (0, 0) else "is gone", flush=True)
+    os.kill(pid, 9)
+atexit.register(left)
+beside = (pid, os.pipe()[0], lambda say: True)
+"""
+
+
+def test_what_was_begun_beside_a_box_is_left_to_whoever_began_it():
+    for bwrap, reason in ((launched.BWRAP, "exit"), ("/bin/false", "setup")):
+        done = run("true", options={"bwrap": bwrap, "meanwhile": BESIDE, "started": "pass"})
+        assert (done.stdout, done.outcome["reason"]) == (b"is there\n", reason)
+
+
+@pytest.mark.parametrize("which", ["started", "meanwhile"])
+def test_callback_that_fails(which, tmp_path):
     words = (*WORDS, "--bind", str(tmp_path), str(tmp_path))
-    done = run("touch", f"{tmp_path}/ran", words=words, options={"started": "raise RuntimeError('no')"})
+    done = run("touch", f"{tmp_path}/ran", words=words, options={"started": "pass", which: "raise RuntimeError('no')"})
     assert b"RuntimeError: no" in done.stderr
     assert done.outcome == {}
     assert not (tmp_path / "ran").exists()
