@@ -166,7 +166,10 @@ class Taking:
     def changed(self) -> list[tuple[str, str, str]]:
         """(ref, what it was, what it is), "" for nothing; HEAD when it was moved; (what, "", "") for what is staged, and for work trees
         and submodules that were added."""
-        was, now = self.copy.refs()
+        try:
+            was, now = self.copy.refs()
+        except RunError as problem:
+            return [(problem.message, "", "")]
         if self.replaced():
             return [(name, was.get(name, ""), sha) for name, sha in sorted(now.items()) if was.get(name) != sha]
         found = [

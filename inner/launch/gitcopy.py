@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING, frozen
 from inner.launch.gitindex import parse
 from inner.launch.gitobjects import is_name
@@ -42,7 +43,7 @@ class Copy:
         self.length = 64 if made.hash == "sha256" else 40
 
     def refs(self) -> tuple[dict[str, str], dict[str, str]]:
-        """Refs at the start and now."""
+        """Refs at the start and now. RunError when these are more than are looked at: which of them are gone cannot be told either."""
         text = read(f"{self.before}/packed-refs")
         try:
             packed = read(f"{self.now}/packed-refs")
@@ -51,6 +52,9 @@ class Copy:
         was = self.packed(text)
         now = dict(was) if packed == text else self.packed(packed)
         for name, content in walk_refs(self.now, MOST_REFS):
+            if not name:
+                reason = f"more than {MOST_REFS:,} refs in files of their own; `git pack-refs --all` in the box puts them into one"
+                raise RunError(reason)
             sha = content.strip()
             if name not in self.links and self.is_object(sha):
                 now[name] = sha.decode()

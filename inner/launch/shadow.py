@@ -214,7 +214,8 @@ def _sort(name: str, content: bytes, loose: dict[bytes, bytes], links: dict[str,
 
 
 def walk_refs(gitdir: str, most: int = 200_000) -> Iterable[tuple[str, bytes]]:
-    """Every file below `refs`, by name, with its first bytes; nothing through a link, nothing that is not a regular file."""
+    """Every file below `refs`, by name, with its first bytes; nothing through a link, nothing that is not a regular file. Where there
+    are more than `most`, the last has no name."""
     todo, count = ["refs"], 0
     while todo:
         folder = todo.pop()
@@ -225,6 +226,7 @@ def walk_refs(gitdir: str, most: int = 200_000) -> Iterable[tuple[str, bytes]]:
         for entry in entries:
             count += 1
             if count > most:
+                yield "", b""
                 return
             name = f"{folder}/{entry.name}"
             if entry.is_dir(follow_symlinks=False):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from program import INNER
@@ -41,7 +44,8 @@ def whole(machine, project):
 )
 def test_they_are_outside_what_they_are_in_the_box(machine, before):
     project = machine.project("proj", before)
-    machine.box(MADE + f"git {REFS[0]} '{REFS[1]}' > seen", project)
+    done = machine.box(MADE + f"git {REFS[0]} '{REFS[1]}' > seen", project)
+    assert ("300 new branches were written at once: their logs" in done.stderr) == ("shared" not in before)
     seen = (project / "seen").read_text()
     assert seen.count("\n") > 900
     assert machine.git(*REFS, cwd=project) == seen.strip()
@@ -118,6 +122,30 @@ def test_those_that_the_box_removes_are_kept_all_and_told_in_a_few_lines(machine
     assert said.count("\n") < 30
     assert "380 other refs are kept" in said
     whole(machine, project)
+
+
+LOOSE = """import os, subprocess
+sha = subprocess.check_output(["git", "rev-parse", "HEAD"])
+for part in range(10):
+    os.makedirs(f".git/refs/tags/{part}")
+    with open(f".git/refs/tags/{part}/0", "wb") as file:
+        file.write(sha)
+    for number in range(1, 20_100):
+        os.link(f".git/refs/tags/{part}/0", f".git/refs/tags/{part}/{number}")
+"""
+
+
+def test_more_than_are_looked_at_are_not_cut_in_silence_and_nothing_is_lost(machine):
+    project = machine.project()
+    (project / "loose.py").write_text(LOOSE)
+    said = machine.box("git commit -q --allow-empty -m precious; git rev-parse HEAD > made; python3 loose.py", project).stderr
+    assert "more than 200,000 refs in files of their own; `git pack-refs --all` in the box" in said
+    place = Path(said.partition("they are in `")[2].partition("`")[0])
+    made = (project / "made").read_text().strip()
+    assert (place / "shadow/objects" / made[:2] / made[2:]).is_file()
+    assert sum(len(files) for _, _, files in os.walk(place / "shadow/refs/tags")) == 201_000
+    assert machine.git("for-each-ref", "refs/tags", cwd=project) == ""
+    shutil.rmtree(place)
 
 
 def test_names_that_clash_among_themselves_lose_nothing(machine):
