@@ -53,7 +53,9 @@ class Copy:
         now = dict(was) if packed == text else self.packed(packed)
         for name, content in walk_refs(self.now, MOST_REFS):
             if not name:
-                reason = f"more than {MOST_REFS:,} refs in files of their own; `git pack-refs --all` in the box puts them into one"
+                reason = (
+                    f"more than {MOST_REFS:,} refs in files of their own; `git pack-refs --all` in the box puts them into one"
+                )
                 raise RunError(reason)
             sha = content.strip()
             if name not in self.links and self.is_object(sha):

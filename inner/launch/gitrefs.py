@@ -54,7 +54,9 @@ class Refs:
         head = self.copy.head(self.gitdir).removeprefix("ref: ")  # which has a log
         done = self._new({n: s for n, s in free.items() if n not in real and n != head})
         if logless := [name for name in done if name.startswith("refs/heads/")]:
-            self.notes.append(f"{len(logless)} new branches were written at once: their logs (`git reflog`) begin with their next change")
+            self.notes.append(
+                f"{len(logless)} new branches were written at once: their logs (`git reflog`) begin with their next change"
+            )
         lines = {n: f"update {n}\0{s}\0{was.get(n, none)}\0" for n, s in free.items() if n not in done}
         done |= self._together(lines, "-m", f"inner: {self.run}", "--create-reflog")
         self.updated += [name for name in free if name in done]
