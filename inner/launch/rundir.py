@@ -33,10 +33,11 @@ def name(state: str) -> HostPath:
 def prepare(*folders: str) -> None:
     """Make inner's own folders (state, cache) before the plan is made: only what exists can be hidden from a box that shows home."""
     for folder in folders:
-        try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-        except OSError:
-            continue  # whoever needs it says so
+        if not os.path.isdir(folder):
+            try:
+                os.makedirs(folder, mode=0o700, exist_ok=True)
+            except OSError:
+                continue  # whoever needs it says so
 
 
 def live(path: str) -> str:
@@ -140,11 +141,13 @@ def alive(path: str) -> bool:
 
 def sweep(state: str, recover: Callable[[str], None] | None = None) -> int:
     """Give back what runs that are gone have left; `recover` is called with the folder of each first. Returns how many."""
-    swept, state = 0, os.path.realpath(state)
     try:
         names = os.listdir(f"{state}/live")
     except OSError:
         return 0
+    if names:
+        state = os.path.realpath(state)
+    swept = 0
     for name in names:
         path = f"{state}/runs/{name}"
         try:

@@ -37,6 +37,10 @@ CLOSE_RANGE, LAST_FD = 436, -1  # close_range(2): ~0U
 OPENAT2 = 437
 AT_FDCWD = -100
 RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS = 2, 4  # openat2(2)
+PLAIN = os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW
+HOW = b"".join(
+    value.to_bytes(8, "little") for value in (PLAIN, 0, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
+)  # struct open_how
 RENAME_NOREPLACE = 1  # rename(2)
 
 
@@ -87,12 +91,10 @@ def subreaper(on: bool) -> None:
 
 def open_path(path: str) -> int:
     """An O_PATH descriptor of `path`, reached through no symbolic link at all. Raises OSError."""
-    flags = os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW
-    how = b"".join(value.to_bytes(8, "little") for value in (flags, 0, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS))
-    fd = syscall(OPENAT2, AT_FDCWD, os.fsencode(path), how, len(how))
+    fd = syscall(OPENAT2, AT_FDCWD, os.fsencode(path), HOW, len(HOW))
     if fd >= 0:
         return fd
-    fd = os.open(path, flags)  # says why not; or a kernel before 5.6
+    fd = os.open(path, PLAIN)  # says why not; or a kernel before 5.6
     if os.readlink(f"/proc/self/fd/{fd}") == path:
         return fd
     os.close(fd)
