@@ -80,11 +80,7 @@ def resolve(words: Iterable[Word], fds: Descriptors, given: Mapping[str, int]) -
             try:
                 fd = fds.keep(syscall.open_path(word.path))
             except OSError as error:
-                if error.errno in SCARCE:
-                    raise
-                linked = error.errno == errno.ELOOP
-                what = "is a symbolic link, or is reached through one" if linked else str(error.strerror).lower()
-                raise RunError(f"cannot open `{word.path}` to mount it: {what}", where=word.path) from error
+                raise unopened(word.path, error) from error
         elif isinstance(word, Source):
             fd = fds.keep(_source(word))
         elif isinstance(word, Given):
@@ -92,6 +88,16 @@ def resolve(words: Iterable[Word], fds: Descriptors, given: Mapping[str, int]) -
         passed.append(fd)
         parts.append(b"%d\0" % fd)
     return b"".join(parts), passed
+
+
+def unopened(path: str, problem: OSError) -> Exception:
+    """What to raise when a source cannot be opened."""
+    if problem.errno in SCARCE:
+        return problem
+    what = (
+        "is a symbolic link, or is reached through one" if problem.errno == errno.ELOOP else str(problem.strerror).lower()
+    )
+    return RunError(f"cannot open `{path}` to mount it: {what}", where=path)
 
 
 def _source(word: Source) -> int:

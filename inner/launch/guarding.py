@@ -9,17 +9,21 @@ import os
 import time
 
 from inner.frozen import TYPE_CHECKING
-from inner.launch import placeholders, rundir
+from inner.launch import fds, placeholders, rundir, syscall
+from inner.words import Given, Opened
 
 if TYPE_CHECKING:
     import signal as _signal
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from inner.launch.inspection import Inspection
     from inner.launch.shadows import Shadows
     from inner.plan.model import Guard
+    from inner.words import Word
 else:
     import _signal
+
+PROJECT = "project"  # the name of its descriptor, for bubblewrap's words
 
 
 class Guarding:
@@ -41,15 +45,20 @@ class Guarding:
         self.shadows: Shadows | None = None
         self.inspection: Inspection | None = None
         self.began = 0
+        self.held, self.top = "", -1  # where its placeholders are noted; the project itself, open
 
     def begin(self) -> None:
         """Everything that has to be there before the start. RunError when it cannot be made."""
         if not self.guard.project:
             return
-        held = placeholders.folder(self.folder.rpartition("/runs/")[0], self.guard.project)
-        noted = (time.time_ns(), self.guard.project, self.guard.late, self.guard.repositories, self.guard.apart, held)
+        try:
+            self.top = syscall.open_path(self.guard.project)
+        except OSError as problem:
+            raise fds.unopened(self.guard.project, problem) from None
+        self.held = placeholders.folder(self.folder.rpartition("/runs/")[0], self.top)
+        noted = (time.time_ns(), self.guard.project, self.guard.late, self.guard.repositories, self.guard.apart, self.held)
         rundir.write(rundir.live(self.folder), marshal.dumps(noted))
-        self.hold = placeholders.Hold(held, self.guard.project, self.guard.placeholders)
+        self.hold = placeholders.Hold(self.held, self.guard.project, self.guard.placeholders)
         if self.guard.shadows:
             from inner.launch.shadows import Shadows
 
@@ -61,6 +70,11 @@ class Guarding:
         """Bubblewrap makes the box: what it does not look at is made now. RunError when it cannot be."""
         if self.shadows is not None:
             self.shadows.fill()
+
+    def mounted(self, words: Iterable[Word]) -> tuple[Word, ...]:
+        """With the project that will be looked through, and none that has been put at its path since: `PROJECT` is to be `top`."""
+        project = self.guard.project
+        return tuple([Given(PROJECT) if isinstance(word, Opened) and word.path == project else word for word in words])
 
     def foresee(self) -> None:
         """While there is time: import what `end` will need. Then something will run in the box."""
@@ -79,6 +93,7 @@ class Guarding:
         old = _signal.getsignal(_signal.SIGINT)
         if old != _signal.SIG_IGN:
             _signal.signal(_signal.SIGINT, self._pressed)
+        place = placeholders.found(self.held, self.guard.project, self.top) if self.held else ""
         try:
             began, self.began = self.began, 0
             if began and self.shadows is not None:
@@ -88,13 +103,16 @@ class Guarding:
             elif began:
                 from inner.launch.inspection import Inspection
 
-                self.inspection = Inspection(self.guard, self.folder, self.warn, self.progress)
+                self.inspection = Inspection(self.guard, place, self.folder, self.warn, self.progress)
                 made = self.hold.made if self.hold is not None else None
                 self.inspection.run(began, made, thorough=self.thorough, cache=self.cache)
         finally:
             if self.hold is not None:
-                self.hold.release()
+                self.hold.release(place)
                 self.hold = None
+            if self.top >= 0:
+                os.close(self.top)
+                self.top = -1
             _signal.signal(_signal.SIGINT, old)
 
     def _pressed(self, _signum: int, _frame: object) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 
-from inner.frozen import TYPE_CHECKING
-from inner.launch.aftermath import hold, kept, look
+from inner.frozen import TYPE_CHECKING, replace
+from inner.launch.aftermath import Findings, hold, kept, look
 from inner.launch.dotgit import belongs, names_of
+from inner.paths import HostPath, covers
 from inner.progress import Busy, Progress
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ class Inspection:
 
     findings: Findings
 
-    def __init__(self, guard: Guard, folder: str, warn: Callable[[str], None], progress: Callable[[str], None] | None) -> None:
-        self.guard, self.folder, self.warn, self.progress = guard, folder, warn, progress
+    def __init__(
+        self, guard: Guard, place: str, folder: str, warn: Callable[[str], None], progress: Callable[[str], None] | None
+    ) -> None:
+        """`place`: where the project is by now, "" when nobody knows."""
+        self.guard, self.place, self.folder, self.warn, self.progress = guard, place, folder, warn, progress
         self.brought: tuple[Brought, ...] = ()
         self.looking: Progress | None = None
         self.enough = False
@@ -49,7 +53,15 @@ class Inspection:
         self.looking = Progress(
             self.progress, lambda seen: f"looking for what would run outside: {seen} folders so far; Ctrl-C ends that"
         )
-        found = look(self.guard, began, made=made, thorough=thorough, cache=cache, over=self._over)
+        project = self.guard.project
+        if self.place not in (project, ""):
+            self.warn(f"the project is `{self.place}` by now: it was moved while the box was there")
+            made = {moved(path, project, self.place): was for path, was in (made or {}).items()}
+            self.guard = elsewhere(self.guard, self.place)
+        if self.place:
+            found = look(self.guard, began, made=made, thorough=thorough, cache=cache, over=self._over)
+        else:
+            found = Findings(unread=(project,))
         self.looking = None
         _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # not even for a git that is about to be started
         said: list[str] = []
@@ -76,6 +88,26 @@ class Inspection:
             "refs": [ref for one in self.brought for ref in one.updated],
             "kept": [place for one in self.brought for _, place in one.kept],
         }
+
+
+def moved(path: str, project: str, place: str) -> HostPath:
+    """`path`, where it lies in the project, which is at `place` now."""
+    return HostPath(place + path[len(project) :] if covers(project, path) else path)
+
+
+def elsewhere(guard: Guard, place: str) -> Guard:
+    """For the project at `place`, where it was moved to."""
+
+    def at(path: str) -> HostPath:
+        return moved(path, guard.project, place)
+
+    return replace(
+        guard,
+        project=HostPath(place),
+        placeholders=tuple(replace(one, path=at(one.path)) for one in guard.placeholders),
+        repositories=tuple(map(at, guard.repositories)),
+        shadows=tuple(replace(one, top=at(one.top), gitdir=at(one.gitdir), common=at(one.common)) for one in guard.shadows),
+    )
 
 
 def _brought(folder: str, run: str, warn: Callable[[str], None]) -> list[Brought]:

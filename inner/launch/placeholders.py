@@ -28,10 +28,24 @@ if TYPE_CHECKING:
 THEIRS = "theirs"  # in the journal: made by somebody else between our look and our try
 
 
-def folder(state: str, project: str) -> str:
-    """Where the lock of a project is, and the journal of what was made in it."""
+def folder(state: str, project: str | int) -> str:
+    """Where the lock of a project (a path, or a descriptor) is, and the journal of what was made in it."""
     info = os.stat(project)
     return f"{state}/projects/{info.st_dev:x}-{info.st_ino:x}"
+
+
+def found(folder_of_it: str, project: str, top: int = -1) -> str:
+    """Where the project that `folder` says this of is by now: still at its path, or where `top`, open since then, has been moved
+    to; "" for nowhere. Another folder may be at its path: a box that may write above it, or the user, can have put it there."""
+    state = folder_of_it.rpartition("/projects/")[0]
+    for place in (project, f"/proc/self/fd/{top}"):
+        try:
+            place = place if place == project else os.readlink(place)  # noqa: PLW2901
+            if folder(state, place) == folder_of_it:
+                return place
+        except OSError:
+            continue
+    return ""
 
 
 class Hold:
@@ -39,16 +53,16 @@ class Hold:
 
     def __init__(self, folder: str, project: str, placeholders: Sequence[Placeholder]) -> None:
         """Takes the lock in `folder` and makes what is missing; RunError when that cannot be made."""
-        self.folder, self.fd = folder, -1
+        self.folder, self.project, self.fd = folder, project, -1
         self.made: dict[str, tuple[int, int]] = {}  # what each placeholder is
         self._kept: list[int] = []  # descriptors of them: a number of an inode in use is not given to another one
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
             self.fd = _open(self.folder, "lock")
             if _alone(self.fd):
-                _clean(self.folder)
+                _clean(self.folder, project)
             fcntl.flock(self.fd, fcntl.LOCK_SH)
-            _make(self.folder, placeholders)
+            _make(self.folder, project, placeholders)
             for one in placeholders:
                 self._kept.append(os.open(one.path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC))
                 found = os.fstat(self._kept[-1])
@@ -62,10 +76,10 @@ class Hold:
                 hint=_mend(project, problem.errno),
             ) from None
 
-    def release(self) -> None:
-        """Give it back; the last one removes what is left."""
+    def release(self, place: str | None = None) -> None:
+        """Give it back; the last one removes what is left. `place`: see `leave`."""
         if self.fd >= 0:
-            leave(self.folder, self.fd)
+            leave(self.folder, self.fd, self.project if place is None else place)
             self.fd = -1
         while self._kept:
             os.close(self._kept.pop())
@@ -86,19 +100,20 @@ def _mend(project: str, problem: int | None = None) -> str:
     return f"{read_only}, or work on a copy: `cp -r {shown} ~/`" if held else f"`chmod u+w {shown}`, or {read_only}"
 
 
-def leave(folder: str, fd: int) -> None:
-    """Close the lock `fd`, and clean up when nobody else holds it."""
+def leave(folder: str, fd: int, place: str) -> None:
+    """Close the lock `fd`, and clean up when nobody else holds it. `place`: where the project is by now; "": that is not known, and
+    the next box of it cleans up."""
     try:
-        if _alone(fd):
-            _clean(folder)
+        if place and _alone(fd):
+            _clean(folder, place)
     finally:
         os.close(fd)
 
 
-def recover(folder: str) -> None:
+def recover(folder: str, place: str) -> None:
     """For a run that was killed: remove what it left, unless another box of the project is there."""
     try:
-        leave(folder, _open(folder, "lock"))
+        leave(folder, _open(folder, "lock"), place)
     except OSError:
         return
 
@@ -115,15 +130,15 @@ def _alone(fd: int) -> bool:
     return True
 
 
-def _make(folder: str, placeholders: Sequence[Placeholder]) -> None:
-    """Note the names, make them, note what they became: two writes, whatever their number."""
+def _make(folder: str, project: str, placeholders: Sequence[Placeholder]) -> None:
+    """Note the names (below the project, which may be moved), make them, note what they became: two writes, whatever their number."""
     if all(os.path.lexists(p.path) for p in placeholders):
         return
     journal, spares = _open(folder, "journal"), Spares(folder.rpartition("/projects/")[0])
     try:
         fcntl.flock(journal, fcntl.LOCK_EX)
         missing = [p for p in placeholders if not os.path.lexists(p.path)]
-        os.write(journal, b"".join(_record(p.path, p.kind, None) for p in missing))
+        os.write(journal, b"".join(_record(p.path[len(project) + 1 :], p.kind, None) for p in missing))
         made = []
         for p in missing:
             try:
@@ -145,7 +160,7 @@ def _make(folder: str, placeholders: Sequence[Placeholder]) -> None:
                         os.close(fd)
             except FileExistsError:
                 kind, spare = THEIRS, False  # it is mounted as it is
-            made.append(_record(p.path, kind, os.lstat(p.path), spare=spare))
+            made.append(_record(p.path[len(project) + 1 :], kind, os.lstat(p.path), spare=spare))
         os.write(journal, b"".join(made))
     finally:
         spares.close()
@@ -172,8 +187,8 @@ def _record(path: str, kind: str, info: os.stat_result | None, *, spare: bool = 
     return f"{kind} {number} ".encode() + os.fsencode(path) + b"\0"
 
 
-def _clean(folder: str) -> None:
-    """Remove what the journal names as far as it is still ours. Only with the lock held alone."""
+def _clean(folder: str, project: str) -> None:
+    """Remove what the journal names as far as it is still ours, from the project, wherever that is by now. Only with the lock held alone."""
     journal = _open(folder, "journal")
     try:
         size = os.fstat(journal).st_size
@@ -188,7 +203,7 @@ def _clean(folder: str) -> None:
         spares, parents = Spares(folder.rpartition("/projects/")[0]), dict[str, int]()
         try:
             for path in reversed(last):
-                parent, _, name = os.fsdecode(path).rpartition("/")
+                parent, _, name = f"{project}/{os.fsdecode(path)}".rpartition("/")
                 try:
                     if parent not in parents:
                         parents[parent] = open_path(parent or "/")

@@ -43,12 +43,12 @@ def _project(folder: str, noted: tuple[Any, ...], warn: Callable[[str], None], p
     os.makedirs(
         folder, mode=0o700, exist_ok=True
     )  # somebody may have removed it: what would run outside is looked for all the same
-    placeholders.recover(held)  # first: what is ours is nothing that the box changed
+    placeholders.recover(held, placeholders.found(held, project))  # first: what is ours is nothing that the box changed
     copies = [shadow.recorded(f"{folder}/{name}") for name in sorted(os.listdir(folder)) if name.startswith("git-")]
     shadows = tuple(copy[0] for copy in copies if copy is not None)
     guard = Guard(HostPath(project), shadows=shadows, late=late, repositories=repositories, apart=apart)
     guarding = Guarding(guard, folder, warn, progress=progress)
-    guarding.began = began
+    guarding.began, guarding.held = began, held
     guarding.end()
 
 

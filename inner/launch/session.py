@@ -163,13 +163,14 @@ class Session:
         plan = self.plan
         outcome = supervisor.run(
             self.features.path,
-            words,
+            self.guard.mounted(words),
             plan.command if self.tracer is None else self.tracer.command(plan.command),
             terminal=plan.terminal,
             timeout=plan.timeout,
             clipboard=plan.clipboard,
             setuid=self.features.setuid,
             enter=self.enter,
+            given={guarding.PROJECT: self.guard.top},
             stdio=self.stdio,
             meanwhile=self._forked,
             on_started=self._started,
