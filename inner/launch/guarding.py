@@ -93,7 +93,7 @@ class Guarding:
         old = _signal.getsignal(_signal.SIGINT)
         if old != _signal.SIG_IGN:
             _signal.signal(_signal.SIGINT, self._pressed)
-        place = placeholders.found(self.held, self.guard.project, self.top) if self.held else ""
+        place = placeholders.found(self.held, self.guard.project, self.top) if self.held else self.guard.project
         try:
             began, self.began = self.began, 0
             if began and self.shadows is not None:
