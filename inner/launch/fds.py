@@ -94,9 +94,7 @@ def unopened(path: str, problem: OSError) -> Exception:
     """What to raise when a source cannot be opened."""
     if problem.errno in SCARCE:
         return problem
-    what = (
-        "is a symbolic link, or is reached through one" if problem.errno == errno.ELOOP else str(problem.strerror).lower()
-    )
+    what = "is a symbolic link, or is reached through one" if problem.errno == errno.ELOOP else str(problem.strerror).lower()
     return RunError(f"cannot open `{path}` to mount it: {what}", where=path)
 
 
