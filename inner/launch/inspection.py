@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 
 from inner.frozen import TYPE_CHECKING, replace
-from inner.launch.aftermath import Findings, hold, kept, look
+from inner.launch.aftermath import hold, kept, look
 from inner.launch.dotgit import belongs, names_of
+from inner.launch.findings import Findings
 from inner.paths import HostPath, covers
 from inner.progress import Busy, Progress
 
