@@ -108,9 +108,8 @@ def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]
     rules = task.rules or Rules()
     names = Names(rules)
     wanted = listeners(rules, names, ASKED if task.spare is not None else ()) if task.rules else ()
-    secrets = asked = None
-    if task.rules and task.folder:
-        asked = _listening(task.folder)
+    secrets = None
+    asked = _listening(task.folder) if task.spare is not None else None
     if task.spare is not None and asked is None:
         raise RunError("nobody could answer about hosts: the socket for it cannot be made", hint="`network_ask = false`")
     if task.credentials:
@@ -125,7 +124,8 @@ def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]
         sockets = netns.make(space, wanted, extra(rules), child_pid)
         # From here on the kernel accepts for us: the command of the box starts while we make ourselves ready.
         control.send(b"ready")
-        if _asks_nothing(control, (*sockets, *(sock for sock, _ in task.published), asked)):
+        deciding = asked or (_listening(task.folder) if task.rules and task.folder else None)
+        if _asks_nothing(control, (*sockets, *(sock for sock, _ in task.published), deciding)):
             return
         from inner.egress import resolve
         from inner.egress.record import Record
@@ -142,8 +142,8 @@ def _prepare(task: Task, event_fd: int) -> Callable[[int, _socket.socket], None]
             from inner.egress.hold import Holds
 
             Holds(server, task.spare, lambda what: _ask(control, what))
-        if asked is not None:
-            server.watch(asked, select.EPOLLIN, lambda _: _open(server, asked, space, wanted))
+        if deciding is not None:
+            server.watch(deciding, select.EPOLLIN, lambda _: _open(server, deciding, space, wanted))
         for sock, port in task.published:
             from inner.egress.publish import publish
 

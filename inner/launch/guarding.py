@@ -76,15 +76,15 @@ class Guarding:
         project = self.guard.project
         return tuple([Given(PROJECT) if isinstance(word, Opened) and word.path == project else word for word in words])
 
-    def foresee(self) -> None:
-        """While there is time: import what `end` will need. Then something will run in the box."""
-        if self.began and not self.guard.apart:
-            import inner.launch.inspection  # noqa: F401
+    def ready(self) -> None:
+        """Something will run in the box."""
         if self.shadows is not None:
             self.shadows.settle()
 
     def beside(self) -> None:
-        """While it runs: remove what runs before this one have left."""
+        """While it runs: import what `end` will need, remove what runs before this one have left."""
+        if self.began and not self.guard.apart:
+            import inner.launch.inspection  # noqa: F401
         if self.shadows is not None:
             self.shadows.sweep(self.folder)
 

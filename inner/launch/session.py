@@ -206,7 +206,7 @@ class Session:
         if self.limited is not None:
             self.limited(found)
         self.account.started(pid)
-        self.guard.foresee()
+        self.guard.ready()
         if self.reached is not None:
             self.reached.wait()
 
