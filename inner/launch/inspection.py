@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from inner.launch.bringback import Brought
-    from inner.launch.findings import Findings
     from inner.plan.model import Guard
 else:
     import _signal
