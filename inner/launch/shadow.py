@@ -89,7 +89,7 @@ def _make(shadow: Shadow) -> None:
     for name in dict.fromkeys(logs):
         content = read_if(f"{real if name == 'logs/HEAD' else common}/{name}")
         if content is not None:
-            _deep(copy, name, _tail(content), folders)
+            _deep(copy, name, _anonymous(_tail(content)) if name != "logs/refs/stash" else _tail(content), folders)
             if name == "logs/refs/stash":
                 write(f"{into}/stash", _tail(content))
     _info(shadow, copy)
@@ -352,6 +352,16 @@ def _listed(folder: str) -> list[str]:
 def _tail(text: bytes) -> bytes:
     """The last lines of a log."""
     return text if len(text) <= LOG_BYTES else text[-LOG_BYTES:].partition(b"\n")[2]
+
+
+def _anonymous(log: bytes) -> bytes:
+    """Without who logs in at a URL: `git pull https://NAME:TOKEN@HOST/...` is noted in a log as it was typed (builtin/pull.c)."""
+    before, *urls = log.split(b"://")
+    for at, url in enumerate(urls):
+        host = (url.split(None, 1) or [b""])[0].partition(b"/")[0]
+        if not url[:1].isspace():
+            urls[at] = url[host.rfind(b"@") + 1 :]
+    return b"://".join((before, *urls))
 
 
 def _info(shadow: Shadow, copy: str) -> None:

@@ -8,6 +8,17 @@ from projects import GIT_ENV, sound
 pytestmark = pytest.mark.box
 
 
+def test_a_log_does_not_tell_who_pulled_as_whom(machine):
+    """Git notes a URL in its log as it was typed, and where it keeps one itself without what comes before the `@`."""
+    project = machine.project("proj", "git init -q --bare ../up; git push -q ../up main; git clone -q ../up ../other; cd ../other; "
+        "git commit -q --allow-empty -m theirs; git push -q origin HEAD:main; cd ../proj; "
+        "git -c url.$PWD/../up.insteadOf=https://user:SECRET@host.test/x pull -q https://user:SECRET@host.test/x main")  # fmt: skip
+    assert "SECRET" in machine.git("reflog", cwd=project)
+    done = machine.box("grep -rs SECRET .git; git reflog -1", project)
+    assert "SECRET" not in done.stdout
+    assert "pull -q https://host.test/x main: Fast-forward" in done.stdout
+
+
 def test_the_repositorys_secrets_are_not_in_the_box(machine):
     project = machine.project(
         "proj", "git config http.extraheader 'Authorization: TOKEN'; git remote add origin https://user:SECRET@host.test/x"
