@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from inner import gitconfig
 from inner.frozen import TYPE_CHECKING
-from inner.launch.shadow import read
 from inner.launch.syscall import open_path
 from inner.paths import normal
 
@@ -41,6 +39,9 @@ def is_below(named: str, places: Iterable[str]) -> bool:
 
 def belongs(place: str, folder: str, within: Iterable[str]) -> bool:
     """Whether `folder` is in one of `within`, of repositories that no box can write, and names `place` back."""
+    from inner import gitconfig  # a project without work trees and submodules needs neither, and they are large
+    from inner.launch.shadow import read
+
     try:
         for top in within:
             if top.endswith(f"/{MODULES}") and folder.startswith(f"{top}/"):
