@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from inner.profile.layer import Patch
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/boot", "/opt", "/nix/store", "/gnu/store")
+ETC = "/etc"
+MOST_COPIED = 600  # entries of one folder
 GIT = (".git/hooks", ".git/config")
 # Where the box could write these, by their owner and mode, bubblewrap covers them by itself (bubblewrap.c, SETUP_MOUNT_PROC).
 COVERED = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus")
@@ -32,17 +34,33 @@ def _at(path: str) -> Question:
 # --- the mount table ------------------------------------------------------------------------------------------------------
 
 
-def _ask_mounts(_subject: Subject) -> Sequence[Question]:
-    return [{"ask": "mounts"}]
+def _copied(subject: Subject) -> dict[str, str]:
+    """Folders of the machine's /etc that may be copies in the box's own, which is mounted read-only as one (`launch.etcmade`)."""
+    return {
+        mount.dest: mount.src
+        for mount in subject.plan.mounts
+        if isinstance(mount, Bind)
+        and (mount.kind, mount.mode) == ("dir", "ro")
+        and covers(ETC, mount.dest)
+        and covers(ETC, mount.src)
+    }
+
+
+def _ask_mounts(subject: Subject) -> Sequence[Question]:
+    return [{"ask": "mounts"}, *({"ask": "listing", "path": place, "most": MOST_COPIED} for place in _copied(subject))]
 
 
 def _mounts(subject: Subject, answers: Sequence[Answer]) -> Verdict:
     """As the kernel lists them: `ro` and `rw` are options of the mount, whatever the permissions of files are."""
     seen = {place: options.split(",") for place, options in answers[0]["mounts"]}
+    listings = zip(_copied(subject).items(), answers[1:], strict=True)
+    copies = {place for (place, src), answer in listings if answer == {"names": _names(subject, src)}}
     wrong = []
     for mount in subject.plan.mounts:
         place = _escaped(mount.dest)
         mode = _mode(mount)
+        if mode and place not in seen and mount.dest in copies and "ro" in seen.get(ETC, ()):
+            continue
         if mode and place not in seen:
             wrong.append(f"{mount.dest} is not mounted")
         elif mode and mode not in seen[place]:
@@ -59,6 +77,10 @@ def _mounts(subject: Subject, answers: Sequence[Answer]) -> Verdict:
         if place not in planned and not inside and not along and not covered:
             wrong.append(f"{place} was not planned")
     return Verdict(listed(wrong)) if wrong else OK
+
+
+def _names(subject: Subject, folder: str) -> list[str]:
+    return sorted(subject.host.listdir(folder))[:MOST_COPIED]
 
 
 def _host_points(subject: Subject) -> set[str]:

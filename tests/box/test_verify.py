@@ -203,6 +203,24 @@ def test_the_box_that_is_asked_has_the_etc_of_a_run(world):
     assert (kept / "passwd").exists()
 
 
+def test_a_folder_of_etc_that_is_neither_mounted_nor_copied_is_told(world):
+    """What is copied into the /etc of a run counts as mounted; what is in neither way the machine's does not."""
+    subject, folder = world.subject()
+    copied = {m.dest: m for m in subject.plan.mounts if isinstance(m, Bind) and m.dest.startswith("/etc/") and m.mode == "ro"}
+    assert copied
+    answers = world.answers(subject, folder)
+    assert not [f for f in judge(subject, answers) if f.check == "mounts" and f.state == "failed"]
+    dest = min(dest for dest, mount in copied.items() if mount.kind == "dir")
+    other = replace(copied[dest], dest=BoxPath("/etc/nowhere"))
+    wrong = replace(subject, plan=replace(subject.plan, mounts=order((*subject.plan.mounts, other))))
+    answers = [*world.answers(subject, folder)]
+    asked = questions(wrong)
+    at = next(at for at, question in enumerate(asked) if question == {"ask": "listing", "path": "/etc/nowhere", "most": 600})
+    answers.insert(at, {"names": [], "errno": "ENOENT"})
+    (found,) = (f for f in judge(wrong, answers) if f.check == "mounts")
+    assert (found.state, "/etc/nowhere is not mounted" in found.text) == ("failed", True)
+
+
 def test_the_whole_network_is_told_and_not_a_failure(world):
     found = world.findings('[sandbox]\nnetwork_mode = "full"')
     assert told(found, "network-policy")[:2] == ("told", "INFO")
