@@ -18,7 +18,7 @@ from inner.plan import repository
 from inner.plan.model import Bind, Data, Mask, Shadow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from inner.host import Host
     from inner.plan.model import Mount
@@ -31,6 +31,8 @@ MOST = 12  # repositories in the project that get a copy; more would make the st
 # What says which programs see the content of a file first: without it a commit would store something else than outside.
 DRIVERS = ("filter",)
 LINKED = ("hooks", "config", "config.worktree", "info", "modules")
+READ_ONLY = "git, read-only"
+DEEPEST = 8  # folders in the name of a submodule, and submodules of submodules
 MOST_NAMED = 200  # files of a project that git's settings may name
 
 
@@ -86,6 +88,8 @@ class GitDir:
         if self.main is not None:
             self._add(self.main)
         self._others()
+        if self.wanted == "ro":
+            self._hide()
 
     def _others(self) -> None:
         """Submodules, and repositories directly in the project."""
@@ -113,6 +117,28 @@ class GitDir:
             else:
                 self._add(found, below=True)
 
+    def _hide(self) -> None:
+        """Settings that no git in the box reads, of work trees and of submodules that are not in the project: they may hold a token, too."""
+        there = {mount.dest for mount in self.mounts}
+        commons = dict.fromkeys(m.src for m in self.mounts if isinstance(m, Bind) and m.why == READ_ONLY)
+        for place in dict.fromkeys(place for common in commons for place in self._settings(common)):
+            if place not in there and getattr(self.host.lstat(place), "kind", "") == "file":
+                self.mounts.append(Mask(BoxPath(place), "file", why="git's settings, which may hold what is secret"))
+
+    def _settings(self, gitdir: str) -> Iterator[str]:
+        yield f"{gitdir}/config.worktree"
+        yield from (f"{gitdir}/worktrees/{name}/config.worktree" for name in self.host.listdir(f"{gitdir}/worktrees"))
+        todo = [(f"{gitdir}/modules", 0)]
+        while todo:  # the name of a submodule is often a path
+            folder, depth = todo.pop()
+            for name in self.host.listdir(folder):
+                below = f"{folder}/{name}"
+                if repository.is_gitdir(self.host, below):
+                    yield from (f"{below}/config", f"{below}/config.worktree")
+                    todo.append((f"{below}/modules", depth + 1))
+                elif depth < DEEPEST and getattr(self.host.lstat(below), "kind", "") == "dir":
+                    todo.append((below, depth + 1))
+
     def real(self, path: str) -> HostPath:
         """A link of the git folder into the project is followed, any other is not."""
         real = realpath(self.host, path)
@@ -127,7 +153,7 @@ class GitDir:
     def _dotgit(self, top: str) -> None:
         what = kind(self.host, f"{top}/.git")
         path = f"{top}/.git"
-        self.mounts.append(Bind(HostPath(path), BoxPath(path), "ro", "dir" if what == "dir" else "file", why="git, read-only"))
+        self.mounts.append(Bind(HostPath(path), BoxPath(path), "ro", "dir" if what == "dir" else "file", why=READ_ONLY))
 
     def _add(self, found: Repository, *, below: bool = False) -> None:
         self.repositories.append(found.top)
@@ -142,7 +168,7 @@ class GitDir:
             self._shadow(found, borrowed, below=below)
         elif self.wanted == "ro":
             for place in dict.fromkeys((found.common, found.gitdir)):
-                self.mounts.append(Bind(place, BoxPath(place), "ro", why="git, read-only", origin=self.origin))
+                self.mounts.append(Bind(place, BoxPath(place), "ro", why=READ_ONLY, origin=self.origin))
             text = self._config(found)
             self.mounts.append(Data(BoxPath(f"{found.common}/config"), text, why="git's settings without what is secret"))
         elif not covers(self.project, found.common):

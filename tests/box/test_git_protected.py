@@ -204,6 +204,21 @@ def test_read_only_git(machine):
     assert "TOKEN" not in done.stdout
 
 
+def test_settings_of_work_trees_and_submodules_are_not_told_by_read_only_git(machine):
+    machine.project("sub", "echo s > s; git add s; git commit -qm s")
+    token = "remote.x.url https://me:TOKEN@host.test/x"
+    project = machine.project(
+        "proj",
+        f"git -c protocol.file.allow=always submodule --quiet add --name deep/lib ../sub lib; git commit -qm lib; git -C lib config {token};"
+        f" git config extensions.worktreeConfig true; git config --worktree {token}; git worktree add -q ../tree; git -C ../tree config --worktree {token}",
+    )
+    profile = OPEN.replace('"rw"', '"ro"')
+    for place in (project, machine.home / "tree", project / "lib"):
+        done = machine.box(f"grep -rs TOKEN . {project}/.git; git status --short && git log --format=%s -1", place, profile=profile)
+        assert "TOKEN" not in done.stdout
+        assert done.stdout.splitlines()[-1] in ("lib", "s")
+
+
 def test_a_partial_clone(machine):
     machine.project(
         "origin",
