@@ -214,7 +214,9 @@ def test_settings_of_work_trees_and_submodules_are_not_told_by_read_only_git(mac
     )
     profile = OPEN.replace('"rw"', '"ro"')
     for place in (project, machine.home / "tree", project / "lib"):
-        done = machine.box(f"grep -rs TOKEN . {project}/.git; git status --short && git log --format=%s -1", place, profile=profile)
+        done = machine.box(
+            f"grep -rs TOKEN . {project}/.git; git status --short && git log --format=%s -1", place, profile=profile
+        )
         assert "TOKEN" not in done.stdout
         assert done.stdout.splitlines()[-1] in ("lib", "s")
 
