@@ -31,6 +31,7 @@ else:
 
 CONNECTIONS = 4096
 PER_CONNECTION, RESERVE = 6, 128  # descriptors: two sockets, two pipes; and what there is besides
+QUIET = 1.0  # seconds; what is imported later might be another version's by then
 CONTROL, ASKERS = "network", 8  # the socket in the run's folder, and how many may stand before it
 MEMORY = 256 << 20  # bytes of data: a bound for the case that every other one fails
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTSTP", "SIGWINCH", "SIGCHLD", "SIGCONT")
@@ -180,13 +181,14 @@ def _open(server: Server, asked: _socket.socket, space: int, known: Sequence[Lis
 
 
 def _asks_nothing(control: _socket.socket, sockets: Iterable[_socket.socket | None]) -> bool:
-    """Waits for the first who wants something. Many a box wants nothing: it takes neither time nor memory for what would serve it."""
+    """Waits a while for the first who wants something. Many a box lives for two hundredths of a second and wants nothing: what would serve
+    it takes no time of it then."""
     poll = select.poll()
     for sock in sockets:
         if sock is not None:
             poll.register(sock.fileno(), select.POLLIN)
     poll.register(control.fileno(), select.POLLIN)
-    return [fd for fd, _ in poll.poll()] == [control.fileno()]
+    return [fd for fd, _ in poll.poll(QUIET * 1000)] == [control.fileno()]
 
 
 def _ask(control: _socket.socket, what: str) -> None:
