@@ -108,6 +108,23 @@ def test_a_usual_start_imports_little(project):
             assert 30 < len(ours) <= most
 
 
+def test_a_list_of_hosts_loads_nothing_before_bubblewrap_has_been_started(project):
+    hosts = ("--allow-host", "example.test", "--", "true")
+    for words in (("--", "true"), hosts):
+        time.sleep(2.1)
+        inner("run", *words, cwd=project)
+        inner("run", *words, cwd=project)
+    assert imported(project, *hosts, when="start") == imported(project, "--", "true", when="start")
+    more = imported(project, *hosts) - imported(project, "--", "true") - STANDARD
+    listed = ("", ".address", ".kernel", ".listing", ".names", ".netns", ".process", ".rules", ".start")
+    assert more == {
+        *(f"inner.egress{name}" for name in listed),
+        "inner.commands.denied",
+        "inner.launch.network",
+        "inner.plan.network",
+    }
+
+
 def test_a_start_that_had_to_read_a_profile_makes_none_of_the_next_ones_slow(project):
     profiles = Path(os.environ["HOME"], ".config/inner/profiles")
     profiles.mkdir(parents=True)
