@@ -60,7 +60,6 @@ def namespaces(asked: Asked) -> Iterator[Finding]:
     user, end = (features.path, "--unshare-user"), ("--ro-bind", "/", "/", "--", features.path, "--version")
     bare = answer(*user, *end)[0] == 0
     fresh = answer(*user, "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", *end[3:])[0] == 0
-    shown = answer(*user, "--ro-bind", "/", "/", "--ro-bind", "/proc", "/proc", *end[3:])[0] == 0
     flags = missing(
         engine,
         userns=userns_errno(),
@@ -72,9 +71,6 @@ def namespaces(asked: Asked) -> Iterator[Finding]:
     yield Finding(
         "namespaces", FATAL, problem.message, f"start the container with `{' '.join(flags)}`" if flags else problem.hint
     )
-    if shown and not fresh:
-        text = "a box that shows the container's own /proc can be made"
-        yield Finding("namespaces-degraded", NOTE, text, "`pid_namespace = false` under `[sandbox]` of a profile")
 
 
 def missing(engine: str, *, userns: int, bare: bool, fresh: bool, filtered: bool, confined: bool) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ MEANING = {
     "sandbox.network_deny": "hosts, the same way, on every port; goes before `network_allow`",
     "sandbox.network_ask": "`true`: a connection to a host on neither list waits a minute for your answer (`inner approvals`)",
     "sandbox.clipboard": "the display server, and the clipboard with it",
-    "sandbox.pid_namespace": "`false`: the box sees the processes of the host",
+    "sandbox.pid_namespace": "`false`, by which the box would see the processes of the host, is refused by this version",
     "sandbox.git_dir": "`.git` of the project: `ro`; `protected`: commits work, hooks and configuration are held; `rw`",
     "sandbox.protect": "more files of the project that are read-only in the box",
     "sandbox.mask": "files of the project that are hidden from the box; patterns as in `.gitignore`",

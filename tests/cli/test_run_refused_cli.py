@@ -110,9 +110,12 @@ def test_profiles_that_cannot_be(here):
     (here / "bad.toml").write_text('schema_version = "1"\nextends = "shell"\n[sandbox]\nnetwork_mode = "maybe"\n')
     (here / "broken.toml").write_text('schema_version = "1"\n[sandbox\n')
     (here / "folder.toml").mkdir()
+    shared = here.parent / "home/shared.toml"  # the user's own
+    shared.write_text('schema_version = "1"\nextends = "shell"\n[sandbox]\npid_namespace = false\n')
     for name, error, where, hint in (
         ("./bad.toml", "`sandbox.network_mode` cannot be `maybe`", f"{here}/bad.toml:4", "one of: off, allowlist, full"),
         ("broken.toml", "this is not TOML: expected ']' at the end of a table declaration", f"{here}/broken.toml:2", "strings need quotes, lists `[...]`"),
+        (str(shared), "this version of inner cannot enforce a shared pid namespace", f"{shared}:4", "leave the key out"),
         ("./none.toml", "this profile does not exist", f"{here}/none.toml", "a name without `/` and `.toml` is looked up"),
         ("shel", "profile `shel` does not exist", "", "did you mean `shell`? `inner profile list` shows all profiles"),
         ("nosuch", "profile `nosuch` does not exist", "", "`inner profile list` shows all profiles"),
