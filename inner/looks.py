@@ -9,6 +9,7 @@ import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Container
     from typing import Any
 
 ENTRY, CONTENT, NAMES = 0, 1, 2
@@ -16,13 +17,13 @@ FEW = 6  # names that are asked for one by one
 SMALL = 8192  # bytes of a folder that is read as a whole instead
 
 
-def same(questions: Any) -> bool:
-    """Whether the host gives the same answers to `snapshot.questions`."""
+def same(questions: Any, passing: Container[str] = ()) -> bool:
+    """Whether the host gives the same answers to `snapshot.questions`. What is `passing`, by path, counts as not there."""
     paths, folders, missing = questions
     return (
         all(look(path, what) == seen for path, what, seen in paths)
-        and all(listed(folder, was, seen) for folder, was, seen in folders)
-        and all(absent(folder, within) for folder, within in missing)
+        and all(listed(folder, was, seen, passing) for folder, was, seen in folders)
+        and all(absent(folder, within, passing) for folder, within in missing)
     )
 
 
@@ -45,7 +46,7 @@ def look(path: str, what: int) -> tuple[object, ...] | None:
     return (info.st_mode, info.st_uid, info.st_gid, size, info.st_dev, info.st_ino, link, more)
 
 
-def listed(path: str, was: tuple[int, int] | None, seen: tuple[object, ...]) -> bool:
+def listed(path: str, was: tuple[int, int] | None, seen: tuple[object, ...], passing: Container[str] = ()) -> bool:
     """Whether a folder looks as it did (`look` with `NAMES`). It is not read when nobody has changed it since."""
     try:
         info = os.lstat(path)
@@ -56,13 +57,19 @@ def listed(path: str, was: tuple[int, int] | None, seen: tuple[object, ...]) -> 
         and (info.st_mode, info.st_uid, info.st_gid, 0, info.st_dev, info.st_ino) == seen[:6]
     ):
         return True
-    return look(path, NAMES) == seen
+    found = look(path, NAMES)
+    if found is None or found == seen or not passing:
+        return found == seen
+    names: Any = found[-1]
+    return (*found[:-1], tuple([name for name in names if f"{path}/{name}" not in passing])) == seen
 
 
-def absent(folder: str, names: tuple[str, ...]) -> bool:
+def absent(folder: str, names: tuple[str, ...], passing: Container[str] = ()) -> bool:
     """Whether none of `names` is in `folder`. A small one is read at once; what it has is only believed where no rule of a file system,
     for instance that the case of letters does not matter, could find a name that is not written there.
     """
+    if passing:
+        names = tuple([name for name in names if f"{folder}/{name}" not in passing])
     if len(names) > FEW:
         try:
             if os.stat(folder).st_size <= SMALL:

@@ -54,7 +54,7 @@ def run(request: Request) -> int:
     from inner.launch.features import probe
 
     host = RealHost({name: value for name, value in os.environ.items() if name != AGAIN})
-    refuse_own(host, normal(request.workdir if request.workdir.startswith("/") else f"{host.cwd}/{request.workdir}"))
+    refuse_own(host, _project(request, host))
     profile, resolved_anew = _profile(request, host)
     enough = any if request.interactive else all  # `git log | inner run -i -- less`: keys come from where the text is shown
     terminal = request.detach or enough(map(os.isatty, (0, 1)))
@@ -90,6 +90,10 @@ def run(request: Request) -> int:
         return run(request)
 
 
+def _project(request: Request, host: RealHost) -> str:
+    return normal(request.workdir if request.workdir.startswith("/") else f"{host.cwd}/{request.workdir}")
+
+
 def refuse_own(host: RealHost, project: str) -> None:
     """Before anything that is kept is believed. `plan.project` asks the same of every folder that a box may write, links followed."""
     if place := own_below(project, host.env, host.home):
@@ -122,7 +126,13 @@ def _plan(
     from inner.plan.store import find
 
     text = _args_file(request)
-    known = find(profile, request, host, terminal=terminal, args_file=text, run_dir=folder, sound=sound)
+
+    def passing() -> frozenset[str]:
+        from inner.launch.placeholders import there
+
+        return there(folder.rpartition("/runs/")[0], _project(request, host))
+
+    known = find(profile, request, host, terminal=terminal, args_file=text, run_dir=folder, sound=sound, passing=passing)
     if known is not None:
         return known
     from inner.commands import anew

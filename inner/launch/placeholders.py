@@ -110,6 +110,49 @@ def leave(folder: str, fd: int, place: str) -> None:
         os.close(fd)
 
 
+def there(state: str, project: str) -> frozenset[str]:
+    """Those that are in a project now, for the boxes that are."""
+    found: list[str] = []
+    try:
+        journal = os.open(f"{folder(state, project)}/journal", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return frozenset()
+    try:
+        fcntl.flock(journal, fcntl.LOCK_SH)  # who makes some lets go when it is noted what they are
+        for name, noted in _noted(journal).items():
+            path = f"{project}/{os.fsdecode(name)}"
+            try:
+                if _untouched(path, *noted):
+                    found.append(path)
+            except OSError:
+                continue
+    finally:
+        os.close(journal)
+    return frozenset(found)
+
+
+def _untouched(path: str, kind: bytes, number: bytes) -> bool:
+    """Whether it is what the journal says, and nobody has put anything into it."""
+    info = os.lstat(path)
+    device, inode, empty = [*number.split(b":"), b"", b""][:3]
+    if (device, inode) != (b"%x" % info.st_dev, b"%x" % info.st_ino) or kind == THEIRS.encode() or info.st_uid != os.getuid():
+        return False
+    if kind == b"dir":
+        return stat.S_ISDIR(info.st_mode) and (empty == b"%x" % info.st_mtime_ns or not os.listdir(path))
+    return stat.S_ISSOCK(info.st_mode) if kind == b"socket" else stat.S_ISREG(info.st_mode) and untouched(path)
+
+
+def _noted(journal: int) -> dict[bytes, tuple[bytes, bytes]]:
+    """The last kind and number of each path."""
+    last: dict[bytes, tuple[bytes, bytes]] = {}
+    for record in os.pread(journal, os.fstat(journal).st_size, 0).split(b"\0"):
+        kind, _, rest = record.partition(b" ")
+        number, _, path = rest.partition(b" ")
+        if path:
+            last[path] = (kind, number)
+    return last
+
+
 def recover(folder: str, place: str) -> None:
     """For a run that was killed: remove what it left, unless another box of the project is there."""
     try:
@@ -191,15 +234,9 @@ def _clean(folder: str, project: str) -> None:
     """Remove what the journal names as far as it is still ours, from the project, wherever that is by now. Only with the lock held alone."""
     journal = _open(folder, "journal")
     try:
-        size = os.fstat(journal).st_size
-        if not size:
+        last = _noted(journal)
+        if not last:
             return
-        last: dict[bytes, tuple[bytes, bytes]] = {}
-        for record in os.pread(journal, size, 0).split(b"\0"):
-            kind, _, rest = record.partition(b" ")
-            number, _, path = rest.partition(b" ")
-            if path:
-                last[path] = (kind, number)
         spares, parents = Spares(folder.rpartition("/projects/")[0]), dict[str, int]()
         try:
             for path in reversed(last):

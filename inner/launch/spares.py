@@ -118,7 +118,7 @@ def _kind(kind: str, size: int) -> str:
     return f"{kind}{size}-"
 
 
-def untouched(path: str, at: int) -> bool:
+def untouched(path: str, at: int | None = None) -> bool:
     """Whether a file is one that a placeholder can be."""
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
     try:

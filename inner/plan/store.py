@@ -63,19 +63,20 @@ def find(
     args_file: bytes | None = None,
     run_dir: str = "",
     sound: Callable[[Any], bool] | None = None,
+    passing: Callable[[], frozenset[str]] | None = None,
 ) -> tuple[Plan, Any, Callable[[], bool] | None] | None:
     """What `plan.build.build` said before; and what was made beside the plan then (`plan.writer`), plain data. None when nothing
     is kept, or does not hold.
 
     With the last one, which is None when that is known, the host is asked whether it is still as the plan says, before a box runs
     anything: all that no box can have changed, and whether what was made beside it is `sound`. False: it is not, and the plan is
-    forgotten.
+    forgotten. `passing`: paths at which there is something for as long as other boxes run, which a plan knows nothing of.
     """
     if apart(request, args_file):
         return None
     of = key(profile, request, host, terminal)
     place = path(of, host)
-    plan, more, rest = _find(place, of, host, run_dir)
+    plan, more, rest = _find(place, of, host, run_dir, passing)
 
     def still() -> bool:
         return same(marshal.loads(rest)) and (sound is None or sound(more))  # noqa: S302 - see kept.read
@@ -109,7 +110,9 @@ def key(profile: Profile, request: Request, host: Host, terminal: bool) -> tuple
     )
 
 
-def _find(place: str, of: tuple[object, ...], host: Host, run_dir: str) -> tuple[Plan | None, Any, Any]:
+def _find(
+    place: str, of: tuple[object, ...], host: Host, run_dir: str, passing: Callable[[], frozenset[str]] | None
+) -> tuple[Plan | None, Any, Any]:
     nothing = (None, None, None)
     try:
         file = kept.read(place, MOST)
@@ -121,7 +124,7 @@ def _find(place: str, of: tuple[object, ...], host: Host, run_dir: str) -> tuple
             return nothing
         if any((name in host.env) is not is_there for name, is_there in there):
             return nothing
-        if not same(first):
+        if not same(first) and (passing is None or not (others := passing()) or not same(first, others)):
             return nothing
         data: bytes | memoryview = memoryview(file)[-size:]
         if old:
