@@ -29,9 +29,10 @@ class Facts:
         user: str = "user",
         home: str = "/home/user",
         cwd: str = "/home/user/project",
+        program: tuple[str, ...] = (),
     ) -> None:
         self.env, self.uid, self.gid, self.user = env, uid, gid, user
-        self.home, self.cwd = HostPath(home), HostPath(cwd)
+        self.home, self.cwd, self.program = HostPath(home), HostPath(cwd), program
         self._tree: dict[str, Stat] = {"/": Stat("dir")}
         self._links: dict[str, str] = {}
         self._content: dict[str, bytes] = {}
@@ -83,7 +84,7 @@ class Recorder:
     def __init__(self, host: Host) -> None:
         self._host = host
         self.env, self.uid, self.gid = host.env, host.uid, host.gid
-        self.user, self.home, self.cwd = host.user, host.home, host.cwd
+        self.user, self.home, self.cwd, self.program = host.user, host.home, host.cwd, host.program
         self._seen: dict[str, str | tuple[str, bytes] | Stat] = {}
 
     def lstat(self, path: str) -> Stat | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat as _stat
+import sys
 
 from inner.frozen import TYPE_CHECKING, frozen
 from inner.paths import HostPath, normal
@@ -45,12 +46,15 @@ if TYPE_CHECKING:
         def home(self) -> HostPath: ...
         @property
         def cwd(self) -> HostPath: ...
+        @property
+        def program(self) -> tuple[str, ...]: ...  # from where Python takes what this process runs
         def lstat(self, path: str) -> Stat | None: ...
         def readlink(self, path: str) -> str: ...
         def listdir(self, path: str) -> tuple[str, ...]: ...
         def read(self, path: str, limit: int = 65536, offset: int = 0) -> bytes | None: ...
 
 
+PACKAGE = os.path.dirname(__file__)
 KINDS = {_stat.S_IFDIR: "dir", _stat.S_IFREG: "file", _stat.S_IFLNK: "link", _stat.S_IFSOCK: "socket"}
 
 
@@ -94,6 +98,12 @@ class RealHost:
     @property
     def cwd(self) -> HostPath:
         return HostPath(self._cwd or os.getcwd())
+
+    @property
+    def program(self) -> tuple[str, ...]:
+        """Real paths: the package, or the archive that it is in; the interpreter, its installation, site-packages."""
+        places = (PACKAGE, os.path.dirname(sys.executable), sys.prefix, sys.base_prefix, *sys.path)
+        return tuple([os.path.realpath(place) for place in places if place])
 
     def lstat(self, path: str) -> Stat | None:
         try:

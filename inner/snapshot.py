@@ -62,6 +62,10 @@ class Snapshot:
     def user(self) -> str:
         return self._host.user
 
+    @property
+    def program(self) -> tuple[str, ...]:
+        return self._host.program
+
     def lstat(self, path: str) -> Stat | None:
         try:
             return self._seen[path]

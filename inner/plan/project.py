@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
 from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING
 from inner.host import followed, kind, realpath
@@ -55,7 +52,6 @@ HOME_FOLDERS = (
 )
 
 
-PACKAGE = os.path.realpath(os.path.dirname(os.path.dirname(__file__)))
 START = "start in a project: `cd PROJECT`, or name one with `-w PATH`"
 
 
@@ -109,7 +105,8 @@ def refuse_writable(
             raise own_refused(real, place, name, where)
     if any(covers(place, real) or (whole and covers(real, place)) for place in settings(host)):
         raise ConfigError(f"`{real}` cannot be writable in a box: inner reads its settings there", hint=hint, where=where)
-    code = next((place for place in program() if covers(real, place)), PACKAGE if covers(PACKAGE, real) else "")
+    package = host.program[:1]  # of which every part counts
+    code = next((at for at in host.program if covers(real, at) or (at in package and covers(at, real))), "")
     if code:
         raise ConfigError(
             f"`{real}` cannot be writable in a box: this inner is run from `{code}`, and what is changed there would run outside",
@@ -127,9 +124,3 @@ def settings(host: Host) -> list[HostPath]:
         real = followed(host, place, found)
         found.append(real)
     return [HostPath(place) for place in dict.fromkeys(found)]
-
-
-def program() -> list[str]:
-    """From where Python takes what this process runs, itself included (site-packages, an archive)."""
-    python = os.path.dirname(sys.executable)
-    return [PACKAGE, *(os.path.realpath(place) for place in (python, sys.prefix, sys.base_prefix, *sys.path) if place)]

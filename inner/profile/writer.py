@@ -38,6 +38,10 @@ class Watched:
         self.seen: dict[str, tuple[object, ...] | None] = {}
 
     @property
+    def program(self) -> tuple[str, ...]:
+        return self._host.program
+
+    @property
     def user(self) -> str:
         return self._host.user
 
