@@ -10,6 +10,7 @@ import os
 import stat
 
 from inner.frozen import TYPE_CHECKING
+from inner.launch.syscall import open_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,11 +36,18 @@ def remove(folder: str) -> None:
     with open(fd, "rb") as file:
         paths = file.read().split(b"\0")
     for path in reversed(paths):
+        above, _, name = os.fsdecode(path).rpartition("/")
         try:
-            found = os.lstat(path)
+            at = open_path(above or "/")  # a box may have put a link there, to another such name
+        except OSError:
+            continue
+        try:
+            found = os.lstat(name, dir_fd=at)
             if stat.S_ISDIR(found.st_mode):
-                os.rmdir(path)
+                os.rmdir(name, dir_fd=at)
             elif stat.S_ISREG(found.st_mode) and found.st_size == 0 and found.st_nlink == 1:
-                os.unlink(path)
+                os.unlink(name, dir_fd=at)
         except OSError:
             continue  # gone already, not empty, or busy: the mount point of another box
+        finally:
+            os.close(at)

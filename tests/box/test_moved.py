@@ -103,3 +103,19 @@ def test_the_box_has_the_folder_that_is_looked_through(above):
             assert other.communicate(timeout=60)[0] == "done\n"
         assert (place / "moved/made").exists() or done.returncode == 125, done.stderr
         assert in_effect(place) == []
+
+
+def test_what_a_mount_point_was_in_is_not_followed_to_the_users_own(above, tmp_path):
+    """What bubblewrap made in the project is removed where it was made: the box has put a link to folders of the same names there."""
+    own, project = tmp_path / "own", above / "project"
+    for folder in (own / "folder", tmp_path / "data"):
+        folder.mkdir(parents=True)
+    (own / "file").touch()
+    (tmp_path / "note").touch()
+    mounts = ("-m", f"{tmp_path}/data:{project}/below/folder", "-m", f"{tmp_path}/note:{project}/below/file")
+    done = inner("run", *mounts, "--", "true", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert list(project.iterdir()) == []
+    done = inner("run", *mounts, "--", "sh", "-c", 'mv below aside && ln -s "$0" below', str(own), cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in own.iterdir()) == ["file", "folder"]
