@@ -9,6 +9,7 @@ imports is found on disk at every start, so it is little, and none of it names `
 import marshal
 import os
 import sys
+from _frozen_importlib_external import ExtensionFileLoader  # that of importlib.machinery, which is dear
 
 from inner import __version__, kept
 from inner.paths import cache_dir, own_below
@@ -32,7 +33,7 @@ INDEX = 1 << 15  # bytes at the beginning of the file that the list of its modul
 
 class Finder:
     """A meta path finder and loader (importlib.abc) of the modules in a bundle, the open file `fd`. `modules`: for each its source,
-    where Python itself would keep its code, the source's state, whether it is a package, and where its code lies here. `first`: those that every run needs, each after what it
+    where Python itself would keep its code, the source's state, whether it is a package, and where its code lies here (nowhere: a shared library). `first`: those that every run needs, each after what it
     imports, in blocks, and where the code of each block lies. `kept`: all that was asked for so far is in it."""
 
     def __init__(self, fd: int, modules: "dict[str, Module]", first: "tuple[Block, ...]") -> None:
@@ -48,8 +49,8 @@ class Finder:
         return self._spec(name)
 
     def _spec(self, name: str) -> "Any":
-        file, cached, _, package, _, _ = self.modules[name]
-        spec = Spec(name, self, origin=file, is_package=package)
+        file, cached, _, package, _, size = self.modules[name]
+        spec = Spec(name, self if size else ExtensionFileLoader(name, file), origin=file, is_package=package)
         spec.has_location, spec.cached = True, cached
         if package:
             spec.submodule_search_locations = [os.path.dirname(file)]

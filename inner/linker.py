@@ -9,6 +9,7 @@ from __future__ import annotations
 import marshal
 import sys
 import time
+from _frozen_importlib_external import ExtensionFileLoader
 
 from inner import bundle, kept
 from inner.bundle import Finder
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from inner.bundle import Block, Module
 
-NAMES = ("inner.", "__future__")  # nearly every module names the second, which is otherwise looked for in three folders
+# Nearly every module names the second; both are otherwise looked for in three folders.
+NAMES = ("inner.", "__future__", "_ctypes")
 BLOCK = 1 << 16  # bytes of code that are read at once
 MOST = 1 << 22  # of the file
 LAST = "inner.launch.session"  # what a run imports after that one it does without until bubblewrap is busy
@@ -62,9 +64,12 @@ def make(env: Mapping[str, str]) -> None:
             continue  # in an archive of the standard library's
         if max(state[1:]) >= time.time_ns() - kept.SETTLED:
             return
-        codes[name] = marshal.dumps(bare(loader.get_code(name)))
-        modules[name] = (spec.origin, spec.cached, state, spec.submodule_search_locations is not None, at, len(codes[name]))
-        at += len(codes[name])
+        size = 0
+        if not isinstance(spec.loader, ExtensionFileLoader):
+            codes[name] = marshal.dumps(bare(loader.get_code(name)))
+            size = len(codes[name])
+        modules[name] = (spec.origin, spec.cached, state, spec.submodule_search_locations is not None, at, size)
+        at += size
     blocks: list[Block] = []
     together = b""
     for names in _blocks([name for name in early if name in codes], codes):

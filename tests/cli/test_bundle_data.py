@@ -81,6 +81,41 @@ def test_a_part_of_a_bundle_is_none(tmp_path):
     assert bundle.stat().st_size >= whole
 
 
+A_SHARED_LIBRARY = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from inner import bundle, kept, linker
+kept.SETTLED = 0
+from inner.launch import syscall
+syscall.load()
+import _ctypes
+if _ctypes.__spec__.has_location:  # not built in
+    linker.make(os.environ)
+    was = _ctypes.__spec__
+    finder = bundle.use(os.environ)
+    del sys.modules["_ctypes"], sys.path[:]
+    import _ctypes
+    found = _ctypes.__spec__
+    assert (found.origin, type(found.loader), found.has_location) == (was.origin, type(was.loader), True), found
+    assert _ctypes.dlopen(None, 0)
+    file, cached, state, *more = finder.modules["_ctypes"]
+    finder.modules["_ctypes"] = (file, cached, (1, 2, 3), *more)
+    assert finder.find_spec("_ctypes") is None
+    assert finder.kept
+    linker.make(os.environ)
+print("done")
+"""
+
+
+def test_the_shared_library_that_a_start_needs_is_loaded_from_where_it_was_found(tmp_path):
+    """As long as it is the file that it was."""
+    env = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", A_SHARED_LIBRARY, str(ROOT)], env=env, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("done\n", "")
+
+
 A_RUN_THAT_CAME_TO_NOTHING = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
