@@ -11,7 +11,7 @@ import time
 
 from inner.errors import RunError
 from inner.frozen import TYPE_CHECKING, replace
-from inner.launch import outcome, signals, tree
+from inner.launch import fds, outcome, signals, tree
 from inner.launch.job import Job, reaped
 from inner.launch.pumps import Pumps
 from inner.launch.relay import ENDED
@@ -222,6 +222,9 @@ class Watch:
             self._read_status()
         _, failed, why = self.records.partition(b"!")
         if failed:
+            for number in fds.SCARCE:
+                if why.startswith(b"[Errno %d]" % number):  # str(OSError)
+                    raise OSError(number, os.strerror(number))
             raise RunError(f"cannot start `{self.start.argv[0]}`: {outcome.escaped(why.partition(b'{')[0])}", hint="inner doctor")
         self.job.find(self.records)
         self.start.let_go()  # while the kernel takes the box apart
