@@ -26,8 +26,8 @@ SCOPE_HOST = 254
 
 
 def load() -> Callable[..., None]:
-    """Finds the C library: calls of it by name, with integers, and bytes as pointers; what is not 0 raises. The extension module below `ctypes` costs a
-    quarter of it to import; it is asked first, and `ctypes` where a Python has changed it."""
+    """Finds the C library: calls of it by name, with integers, and bytes as pointers; what is not 0 raises. The extension module below
+    `ctypes` costs a quarter of it to import; it is asked first, and `ctypes` where a Python has changed it."""
     if not _CALL:
         try:
             import _ctypes

@@ -1,7 +1,8 @@
 """The egress process: what it becomes after it was forked, what it gives up, and its conversation with the supervisor.
 
 It belongs to the host, and all the box can do is talk to its sockets. It keeps the secrets it was given in its own memory, and
-nothing else that was its parent's: no descriptor, no terminal, no variable, no folder. When it ends, the box has no network.
+nothing else that was its parent's: no descriptor, no terminal, no variable, no folder. There was no exec: what its parent's memory
+held is not wiped, but it was forked before anything was read that the user types or the box writes. When it ends, the box has no network.
 """
 
 from __future__ import annotations

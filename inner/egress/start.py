@@ -136,9 +136,8 @@ def prepare(
     spare: tuple[str, ...] | None = None,
 ) -> Egress:
     """Forks the egress process. `host` answers for groups (`@pip`) and credentials; `rules` are those of the network, where they are
-    known; `event_fd` gets the record (`record`), and is
-    left to the caller to close; in `folder` it is asked for hosts while the box runs (`approvals`), and the user is asked about all but
-    those of `spare`, unless it is None. Must be called by the main thread of a process with no other: the fork copies only that one, and
+    known; `event_fd` gets the record (`record`), and is left to the caller to close; in `folder` it is asked for hosts while the box
+    runs (`approvals`), and the user is asked about all but those of `spare`, unless it is None. Must be called by the main thread of a process with no other: the fork copies only that one, and
     the process ends with the thread that made it (prctl(2), PR_SET_PDEATHSIG). Raises ConfigError, RunError."""
     if rules is None and network.mode == "allowlist":
         from inner.egress.listing import rules_of
@@ -154,9 +153,8 @@ def prepare(
     published = [(_published(outside), inside) for outside, inside in network.publish]
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
     parent = os.getpid()
-    old = _signal.pthread_sigmask(
-        _signal.SIG_BLOCK, range(1, 32)
-    )  # our wake-up pipe is the child's as well until it lets go of it
+    # our wake-up pipe (signal.set_wakeup_fd) is the child's as well, until it has let go of it
+    old = _signal.pthread_sigmask(_signal.SIG_BLOCK, range(1, 32))
     try:
         pid = os.fork()
     except OSError as problem:
