@@ -81,7 +81,10 @@ def look(
     try:
         walk.placed(top, made or {})
         walk.steers += [(path, "protected") for path in guard.protected if _newer(f"{guard.project}/{path}", since)]
-        walk.through(top)
+        try:
+            walk.through(top)
+        except OSError:  # a folder that cannot be listed
+            walk.whole = False
         if not walk.looked:
             walk.late(top, guard.late, LATE)
     finally:
@@ -198,7 +201,7 @@ class _Look(Walk):
             info = os.lstat(name, dir_fd=fd)
             if info.st_ctime_ns < self.since or info.st_uid != os.getuid():
                 raise
-            os.chmod(name, stat.S_IMODE(info.st_mode) | 0o700, dir_fd=fd)  # shut during the run: so that nobody looks
+            _change(fd, name, info, info.st_mode | 0o700)  # shut during the run: so that nobody looks
             return super().enter(fd, name)
 
     def shut(self, path: str) -> None:
@@ -227,7 +230,7 @@ class _Look(Walk):
             names = {entry.name for entry in entries}
             bare = "commondir" in names or names >= {"objects", "refs"}  # git follows links, and commondir, here (setup.c)
             if bare:
-                self._repository(fd, prefix)
+                self._bare(fd, prefix)
         if steering:
             return folders, None
         return folders, self.remember(info, [n for n in telling if n == ".git" or not quiet], len(entries), bare=bare)
@@ -246,12 +249,18 @@ class _Look(Walk):
             for name in touched:
                 self._entry(fd, name, prefix, quiet=not OUTSIDE.isdisjoint(path.split("/")), every=False)
             if bare:
-                self._repository(fd, prefix)
+                self._bare(fd, prefix)
         finally:
             os.close(fd)
 
     def _entry(self, fd: int, name: str, prefix: str, *, quiet: bool, every: bool) -> None:
-        """One name of a folder: of all that are there, or of `TELLING`."""
+        """One name of a folder: of all that are there, or of `TELLING`. Another box, or the user, may take it away at any step."""
+        try:
+            self._one(fd, name, prefix, quiet=quiet, every=every)
+        except OSError:
+            self.unread.append(prefix + name)
+
+    def _one(self, fd: int, name: str, prefix: str, *, quiet: bool, every: bool) -> None:
         try:
             info = os.lstat(name, dir_fd=fd)
         except OSError:
@@ -271,7 +280,7 @@ class _Look(Walk):
         mode = info.st_mode
         if stat.S_ISREG(mode):
             if mode & 0o6000:
-                self._take_bits(fd, name, prefix, mode)
+                self._take_bits(fd, name, prefix, info)
             kind = KINDS.get(name) or ("pipelines" if prefix == ".github/workflows/" else "")
             kind = kind or ("" if SETTINGS.isdisjoint(prefix.split("/")) else "settings")
             if kind and not quiet and prefix + name not in self.protected:
@@ -285,9 +294,9 @@ class _Look(Walk):
         elif prefix + name not in self.protected:
             self.special.append(prefix + name)
 
-    def _take_bits(self, fd: int, name: str, prefix: str, mode: int) -> None:
+    def _take_bits(self, fd: int, name: str, prefix: str, info: os.stat_result) -> None:
         try:
-            os.chmod(name, stat.S_IMODE(mode) & 0o1777, dir_fd=fd)
+            _change(fd, name, info, info.st_mode & 0o1777)
             self.set_id.append(prefix + name)
         except OSError:
             self.unread.append(prefix + name)
@@ -311,6 +320,12 @@ class _Look(Walk):
                 self.trees.append(f"{prefix}.git")
             else:
                 self._hold(fd, ".git", prefix, "a repository that was made in the box")
+
+    def _bare(self, fd: int, prefix: str) -> None:
+        try:
+            self._repository(fd, prefix)
+        except OSError:
+            self.unread.append(prefix[:-1])
 
     def _repository(self, fd: int, prefix: str) -> None:
         """A git folder that the box could write. It stays in effect when nothing that runs programs was touched."""
@@ -342,6 +357,18 @@ class _Look(Walk):
             self.held.append((prefix + aside(fd, name), why))
         except OSError:
             self.unread.append(prefix + name)
+
+
+def _change(fd: int, name: str, info: os.stat_result, mode: int) -> None:
+    """Another mode for what `info` says of `name`, and not for what a box that is still there puts in its place (a link, which chmod(2)
+    follows)."""
+    at = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+    try:
+        if not os.path.samestat(os.fstat(at), info):
+            raise BlockingIOError(11, "it is being changed", name)
+        os.chmod(f"/proc/self/fd/{at}", stat.S_IMODE(mode))
+    finally:
+        os.close(at)
 
 
 def _identity(path: str, top: int) -> tuple[int, int] | None:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import time
 
 import pytest
@@ -234,3 +235,30 @@ def test_where_times_are_whole_seconds_nothing_new_is_taken_to_be_old(tmp_path):
         assert "new/.git/HEAD.held-by-inner" in [where for where, _ in found(project, began).held]
     finally:
         subprocess.run(["umount", str(place)], check=True)
+
+
+def test_no_mode_is_changed_but_in_the_project(tmp_path):
+    """Another box of the project may still be there, and put a link in the place of what was looked at: chmod(2) follows it."""
+    project, own = tmp_path / "project", tmp_path / "own"
+    for folder in (project, own):
+        folder.mkdir()
+        (folder / "folder").mkdir()
+        (folder / "file").touch()
+    (own / "folder").chmod(0o555)
+    (own / "file").chmod(0o600)
+    swap = (
+        "import os, sys\n"
+        "while True:\n"
+        "    for name, mode in (('file', 0o2777), ('folder', 0)):\n"
+        "        os.chmod(name, mode); os.rename(name, 'aside'); os.symlink(f'{sys.argv[1]}/{name}', name); os.unlink(name); os.rename('aside', name)\n"
+    )
+    other = subprocess.Popen([sys.executable, "-c", swap, str(own)], cwd=project)
+    taken, end = False, time.monotonic() + 4
+    try:
+        while time.monotonic() < end:
+            taken |= bool(look(Guard(HostPath(str(project))), 0).set_id)
+    finally:
+        other.kill()
+        other.wait()
+    assert taken
+    assert [(own / name).stat().st_mode & 0o7777 for name in ("file", "folder")] == [0o600, 0o555]
