@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SECOND = 1_000_000_000
 COARSE = 5  # CLOCK_REALTIME_COARSE (clock_gettime(2)), which the kernel takes the times of files from
 SPENT = "spent"  # in the state folder: copies that came to nothing, to be removed
-AT_ONCE = 3  # of them
+MORE = 2  # that a run removes than it may leave
 
 
 class Shadows:
@@ -109,7 +109,7 @@ class Shadows:
 
             remove(f"{folder}/{SPENT}-{taken}")
             taken += 1
-            if taken == AT_ONCE:
+            if taken == len(self.shadows) + MORE:
                 break
 
 

@@ -142,14 +142,14 @@ def test_a_run_that_leaves_git_alone_leaves_its_copy_to_the_next_one(machine):
 
 def test_runs_at_once_do_not_remove_what_another_removes(machine):
     """Each takes some for itself first: two in one folder kept each other busy for a quarter of a second."""
-    shadows = Shadows(())
+    one = Shadow(HostPath("/p"), HostPath("/p/.git"), HostPath("/p/.git"), HostPath("/r/git-0"))
     state = machine.home / "state"
     runs = [state / "runs/20260101-000000-abcdef", state / "runs/20260101-000000-fedcba"]
-    for folder in (*runs, *(state / f"spent/{number}/shadow/refs" for number in range(5))):
+    for folder in (*runs, *(state / f"spent/{number}/shadow/refs" for number in range(9))):
         folder.mkdir(parents=True)
-    shadows.sweep(str(runs[0]))
-    assert len(os.listdir(state / "spent")) == 2
-    shadows.sweep(str(runs[1]))
+    Shadows((one,)).sweep(str(runs[0]))
+    assert len(os.listdir(state / "spent")) == 6
+    Shadows((one,) * 4).sweep(str(runs[1]))  # of a project with several repositories
     assert os.listdir(state / "spent") == []
     assert os.listdir(runs[0]) == []
 
