@@ -4,7 +4,6 @@ looked at (`inspection`), and the placeholders go. `recovery` does that for a ru
 
 from __future__ import annotations
 
-import marshal
 import os
 import time
 
@@ -47,8 +46,8 @@ class Guarding:
         self.began = 0
         self.held, self.top = "", -1  # where its placeholders are noted; the project itself, open
 
-    def begin(self) -> None:
-        """Everything that has to be there before the start. RunError when it cannot be made."""
+    def begin(self, live: int) -> None:
+        """Everything that has to be there before the start, noted in `live` (`rundir.begin`). RunError when it cannot be made."""
         if not self.guard.project:
             return
         try:
@@ -56,8 +55,8 @@ class Guarding:
         except OSError as problem:
             raise fds.unopened(self.guard.project, problem) from None
         self.held = placeholders.folder(self.folder.rpartition("/runs/")[0], self.top)
-        noted = (time.time_ns(), self.guard.project, self.guard.late, self.guard.repositories, self.guard.apart, self.held)
-        rundir.write(rundir.live(self.folder), marshal.dumps(noted))
+        guard = self.guard
+        rundir.note(live, time.time_ns(), guard.project, guard.late, guard.repositories, guard.apart, self.held)
         self.hold = placeholders.Hold(self.held, self.guard.project, self.guard.placeholders)
         if self.guard.shadows:
             from inner.launch.shadows import Shadows

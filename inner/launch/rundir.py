@@ -18,6 +18,7 @@ from inner.paths import HostPath, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 LOCK = "lock"
 
@@ -72,10 +73,19 @@ def begin(path: str) -> int:
     return fd
 
 
+def note(fd: int, *noted: Any) -> None:
+    """Behind what `live` has already: the record may be thrown away, this is not. Through the descriptor that keeps the run alive: a
+    file that is truncated, were it empty, is given its place on the disk when it is closed (ext4(5), auto_da_alloc), and there is
+    no need to wait for that. Raises OSError."""
+    data = marshal.dumps(noted)
+    while data:
+        data = data[os.write(fd, data) :]
+
+
 def made(fd: int, pid: int, space: int) -> None:
-    """Note pid 1 of the box, and its pid namespace, behind what `live` has already: the record may be thrown away, this is not."""
+    """Note pid 1 of the box, and its pid namespace."""
     try:
-        os.write(fd, marshal.dumps((pid, space)))
+        note(fd, pid, space)
     except OSError:
         pass  # no room: as little as for the record
 

@@ -145,7 +145,7 @@ class Session:
             progress=self.progress,
         )
         undo.later(self.guard.end)
-        self.guard.begin()
+        self.guard.begin(self.account.live)
         if self.tracer is not None:
             undo.later(self.tracer.close)
             self.tracer.begin(self.decided, folder)
