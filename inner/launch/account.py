@@ -98,7 +98,7 @@ class Account:
                 self.recording().failed(error)
             except RunError:
                 pass  # the first error is the one to tell
-        self._rotate()
+        self.rotate()
         if self._record is not None and self._record.lost:
             self.warn(f"the record of this run is not complete: {self._record.lost}")
 
@@ -136,10 +136,9 @@ class Account:
             rundir.made(self.live, pid, space)
         self._plan()
         self.recording().write("started", pid=pid, namespace=space)
-        self._rotate()
 
-    def _rotate(self) -> None:
-        """This one has come: the oldest may go, once."""
+    def rotate(self) -> None:
+        """This one has come: the oldest may go, once. Nothing waits for that: a busy file system takes its time."""
         if self.kept and not self._rotated:
             self._rotated = True
             state, _, own = self.folder.rpartition("/runs/")

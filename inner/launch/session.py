@@ -174,7 +174,7 @@ class Session:
             stdio=self.stdio,
             meanwhile=self._forked,
             on_started=self._started,
-            on_running=self.guard.beside,
+            on_running=self._running,
             log=self.account.log,
         )
         if outcome.reason == "setup":
@@ -209,6 +209,10 @@ class Session:
         self.guard.ready()
         if self.reached is not None:
             self.reached.wait()
+
+    def _running(self) -> None:
+        self.guard.beside()
+        self.account.rotate()
 
     def _ended(self, outcome: Outcome) -> Outcome:
         if self.reached is not None:
