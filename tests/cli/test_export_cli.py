@@ -77,13 +77,13 @@ def test_a_command_that_this_machine_has_not_may_be_in_the_image(place, engine, 
     assert word in done.stdout
 
 
-@pytest.mark.parametrize("words", [["podman"], ["docker"], ["oci", "-p", "nonesuch"], ["podman", "-w", "/nonexistent"]])
-def test_a_status_of_run_is_of_run_only(place, words):
-    """As root the box of this profile would be refused with 125, otherwise it is exported."""
-    profile = place.home / ".config/inner/profiles/cluster.toml"
-    profile.write_text('schema_version = "1"\n[sandbox]\nrequire = ["seccomp"]\nexperimental = 1\n')
+def test_a_profile_that_no_run_could_have_is_not_told_with_a_status_of_run(place):
+    profile = place.home / ".config/inner/profiles/shared.toml"
+    profile.write_text('schema_version = "1"\n[sandbox]\npid_namespace = false\n')
     env = {"PATH": "/usr/bin:/bin", "HOME": str(place.home)}
-    assert inner("export", *words, cwd=place.project, env=env).returncode in range(5)
+    done = inner("export", "podman", "-p", "shared", cwd=place.project, env=env)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "cannot enforce a shared pid namespace" in done.stderr
 
 
 # --- kubernetes --------------------------------------------------------------------------------------------------------
