@@ -126,14 +126,21 @@ def test_what_changes_in_the_same_tick_as_it_was_made_is_read(machine):
         assert os.path.exists(into), number
 
 
+def left(machine, project):
+    """What runs that only look at git leave. Before Linux 6.13 it takes a tick of the clock between copy and box, and luck."""
+    for _ in range(30):
+        before = spent(machine)
+        machine.box("git log --oneline -1", project)
+        assert len(spent(machine)) <= 1
+        if spent(machine) not in ([], before):
+            break
+    return spent(machine)
+
+
 def test_a_run_that_leaves_git_alone_leaves_its_copy_to_the_next_one(machine):
     project = machine.project()
-    machine.box("git log --oneline -1", project)
-    first = spent(machine)
-    assert len(first) == 1
-    machine.box("true", project)
-    second = spent(machine)
-    assert len(second) == 1
+    first, second = left(machine, project), left(machine, project)
+    assert len(first) == len(second) == 1
     assert first != second
     machine.box("git commit -q --allow-empty -m more", project)
     assert spent(machine) == []
