@@ -83,7 +83,8 @@ class Guarding:
     def beside(self) -> None:
         """While it runs: import what `end` will need, remove what runs before this one have left."""
         if self.began and not self.guard.apart:
-            import inner.launch.inspection  # noqa: F401
+            import inner.launch.inspection
+            import inner.launch.owing  # noqa: F401
         if self.shadows is not None:
             self.shadows.sweep(self.folder)
 
@@ -101,10 +102,14 @@ class Guarding:
                 set_apart(self.folder)
             elif began:
                 from inner.launch.inspection import Inspection
+                from inner.launch.owing import Owing
 
                 self.inspection = Inspection(self.guard, place, self.folder, self.warn, self.progress)
                 made = self.hold.made if self.hold is not None else None
+                owing = Owing(self.hold, self.held, self.folder, self.guard)
+                owing.begin(began)
                 self.inspection.run(began, made, thorough=self.thorough, cache=self.cache)
+                owing.end(began, self.inspection.again)
         finally:
             if self.hold is not None:
                 self.hold.release(place)

@@ -17,7 +17,7 @@ from inner.progress import Busy, Progress
 
 if TYPE_CHECKING:
     import signal as _signal
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from inner.launch.bringback import Brought
     from inner.plan.model import Guard
@@ -74,6 +74,20 @@ class Inspection:
             self.findings = hold(self.guard, found, none) if none else found
             for line in (*self.findings.lines(), *said):
                 self.warn(line)
+
+    def again(self, began: int, known: Sequence[str]) -> None:
+        """Only for what is put out of effect: the rest has been told. Of the repositories `known` need no look."""
+        if not self.place:
+            return
+        project = self.guard.project
+        guard = replace(self.guard, repositories=tuple(HostPath(f"{project}/{path}".rstrip("/")) for path in known))
+        found = look(guard, began)
+        told = Findings(held=found.held, set_id=found.set_id, whole=found.whole, began=found.began)
+        for line in told.lines():
+            self.warn(line)
+        self.findings = replace(
+            self.findings, held=(*self.findings.held, *found.held), set_id=(*self.findings.set_id, *found.set_id)
+        )
 
     def told(self) -> dict[str, object]:
         """For the record."""

@@ -76,6 +76,12 @@ class Hold:
                 hint=_mend(project, problem.errno),
             ) from None
 
+    def alone(self) -> bool:
+        """Whether no other box of the project is there. The share stays what it was."""
+        alone = _alone(self.fd)
+        fcntl.flock(self.fd, fcntl.LOCK_SH)  # which the try may have lost (flock(2))
+        return alone
+
     def release(self, place: str | None = None) -> None:
         """Give it back; the last one removes what is left. `place`: see `leave`."""
         if self.fd >= 0:
