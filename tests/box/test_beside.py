@@ -49,7 +49,10 @@ def test_repositories_that_were_there_before_stay(project):
             cwd=project / place,
             check=True,
         )
-    first = box(project, "touch made; git -c user.name=t -c user.email=t@t.test commit -q --allow-empty -m y; while [ ! -e go ]; do sleep 0.02; done")
+    first = box(
+        project,
+        "touch made; git -c user.name=t -c user.email=t@t.test commit -q --allow-empty -m y; while [ ! -e go ]; do sleep 0.02; done",
+    )
     wait_for(project / "made", first)
     second = box(project, "touch up; while [ ! -e ended ]; do sleep 0.02; done")
     wait_for(project / "up", second)
