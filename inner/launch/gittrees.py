@@ -173,8 +173,12 @@ def _umask() -> int:
 
 
 def _point(fd: int, folder: str) -> None:
-    """A new `.git` file in the open folder."""
-    new = os.open(".git.new-by-inner", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=fd)
+    """A new `.git` file in the open folder, whatever the box has put in the way (opening a pipe would wait for its reader)."""
+    try:
+        os.unlink(".git.new-by-inner", dir_fd=fd)
+    except FileNotFoundError:
+        pass
+    new = os.open(".git.new-by-inner", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=fd)
     try:
         os.write(new, f"gitdir: {folder}\n".encode("utf-8", "surrogateescape"))
     finally:

@@ -71,6 +71,18 @@ def test_one_of_a_project_that_is_a_linked_work_tree_itself(machine):
     assert machine.git("log", "-1", "--format=%s", cwd=project / "sub") == "sub"
 
 
+@pytest.mark.parametrize("way", ["mkfifo", "mkdir", "ln -s /nowhere"])
+def test_what_is_in_the_way_of_its_git_file_holds_nobody_up(machine, way):
+    project = machine.project()
+    linked = project.parent / "linked"
+    machine.git("worktree", "add", "-q", "../linked", cwd=project)
+    done = machine.box(f"git worktree add -q wt -b topic; {way} wt/.git.new-by-inner; git -C wt commit -q --allow-empty -m in", linked)
+    assert done.returncode == 0
+    assert machine.git("log", "-1", "--format=%s", "topic", cwd=project) == "in"
+    if way != "mkdir":
+        assert machine.git("log", "-1", "--format=%s", cwd=linked / "wt") == "in"
+
+
 def test_one_in_another_folder_that_is_mounted_writable(machine):
     project = machine.project()
     (machine.home / "trees").mkdir()
