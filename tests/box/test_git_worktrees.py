@@ -76,7 +76,9 @@ def test_what_is_in_the_way_of_its_git_file_holds_nobody_up(machine, way):
     project = machine.project()
     linked = project.parent / "linked"
     machine.git("worktree", "add", "-q", "../linked", cwd=project)
-    done = machine.box(f"git worktree add -q wt -b topic; {way} wt/.git.new-by-inner; git -C wt commit -q --allow-empty -m in", linked)
+    done = machine.box(
+        f"git worktree add -q wt -b topic; {way} wt/.git.new-by-inner; git -C wt commit -q --allow-empty -m in", linked
+    )
     assert done.returncode == 0
     assert machine.git("log", "-1", "--format=%s", "topic", cwd=project) == "in"
     if way != "mkdir":
