@@ -6,6 +6,7 @@ from inner.errors import ConfigError
 from inner.frozen import TYPE_CHECKING
 from inner.host import followed, kind, realpath
 from inner.paths import HostPath, config_dir, covers, normal
+from inner.programs import which
 
 if TYPE_CHECKING:
     from inner.host import Host
@@ -105,14 +106,15 @@ def refuse_writable(
             raise own_refused(real, place, name, where)
     if any(covers(place, real) or (whole and covers(real, place)) for place in settings(host)):
         raise ConfigError(f"`{real}` cannot be writable in a box: inner reads its settings there", hint=hint, where=where)
-    package = host.program[:1]  # of which every part counts
-    code = next((at for at in host.program if covers(real, at) or (at in package and covers(at, real))), "")
-    if code:
-        raise ConfigError(
-            f"`{real}` cannot be writable in a box: this inner is run from `{code}`, and what is changed there would run outside",
-            hint="install it elsewhere: `sh packaging/install.sh` in inner's own folder",
-            where=where,
-        )
+    bubblewrap = which(host, "bwrap")
+    for place in (*host.program, *([realpath(host, bubblewrap)] if bubblewrap else ())):
+        # Below /usr, which is an installation of Python as well, there are projects.
+        if covers(real, place) or (place not in FOLDERS and covers(place, real)):
+            raise ConfigError(
+                f"`{real}` cannot be writable in a box: inner runs what lies in `{place}`, and so what is changed there",
+                hint="install it elsewhere: `sh packaging/install.sh` in inner's own folder",
+                where=where,
+            )
 
 
 def settings(host: Host) -> list[HostPath]:
