@@ -18,6 +18,7 @@ from inner.progress import Busy, Progress
 if TYPE_CHECKING:
     import signal as _signal
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from inner.launch.bringback import Brought
     from inner.plan.model import Guard
@@ -38,6 +39,8 @@ class Inspection:
         self.brought: tuple[Brought, ...] = ()
         self.looking: Progress | None = None
         self.enough = False
+        self.thorough, self.cache = True, ""
+        self.handler: Any = _signal.SIG_IGN
 
     def pressed(self) -> None:
         """Ctrl-C, which ends the look once that was offered: one that was meant for the command must not."""
@@ -50,20 +53,14 @@ class Inspection:
 
     def run(self, began: int, made: Mapping[str, tuple[int, int]] | None, *, thorough: bool, cache: str) -> None:
         """Of what changed since then; `made`: what the placeholders are."""
-        self.looking = Progress(
-            self.progress, lambda seen: f"looking for what would run outside: {seen} folders so far; Ctrl-C ends that"
-        )
+        self.thorough, self.cache = thorough, cache
+        self.handler = _signal.getsignal(_signal.SIGINT)
         project = self.guard.project
         if self.place not in (project, ""):
             self.warn(f"the project is `{self.place}` by now: it was moved while the box was there")
             made = {moved(path, project, self.place): was for path, was in (made or {}).items()}
             self.guard = elsewhere(self.guard, self.place)
-        if self.place:
-            found = look(self.guard, began, made=made, thorough=thorough, cache=cache, over=self._over)
-        else:
-            found = Findings(unread=(project,))
-        self.looking = None
-        _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # not even for a git that is about to be started
+        found = self._look(self.guard, began, made) if self.place else Findings(unread=(project,))
         said: list[str] = []
         try:
             with Busy(self.progress, "taking over what was committed in the box"):
@@ -75,13 +72,25 @@ class Inspection:
             for line in (*self.findings.lines(), *said):
                 self.warn(line)
 
+    def _look(self, guard: Guard, began: int, made: Mapping[str, tuple[int, int]] | None) -> Findings:
+        """As long as it takes, or until Ctrl-C, which then counts for nothing: not even for a git that is about to be started."""
+        self.looking = Progress(
+            self.progress, lambda seen: f"looking for what would run outside: {seen} folders so far; Ctrl-C ends that"
+        )
+        _signal.signal(_signal.SIGINT, self.handler)
+        try:
+            return look(guard, began, made=made, thorough=self.thorough, cache=self.cache, over=self._over)
+        finally:
+            self.looking = None
+            _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+
     def again(self, began: int, known: Sequence[str]) -> None:
         """Only for what is put out of effect: the rest has been told. Of the repositories `known` need no look."""
         if not self.place:
             return
         project = self.guard.project
         guard = replace(self.guard, repositories=tuple(HostPath(f"{project}/{path}".rstrip("/")) for path in known))
-        found = look(guard, began)
+        found = self._look(guard, began, None)
         told = Findings(held=found.held, set_id=found.set_id, whole=found.whole, began=found.began)
         for line in told.lines():
             self.warn(line)
