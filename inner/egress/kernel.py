@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from inner.frozen import TYPE_CHECKING
@@ -82,16 +83,23 @@ def setns(fd: int, kind: int) -> None:
 
 
 def loopback_is_up() -> bool:
-    """Whether `lo` of this network namespace is up."""
+    """Whether `lo` of this network namespace is up, and has its addresses: the kernel sets the flag first, and then the routes."""
     import fcntl
 
     any_socket = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
     request = bytearray(b"lo".ljust(40, b"\0"))
     try:
         fcntl.ioctl(any_socket.fileno(), SIOCGIFFLAGS, request)
+        if not int.from_bytes(request[16:18], "little") & IFF_UP:
+            return False
+        any_socket.bind(("127.0.0.1", 0))
+    except OSError as problem:
+        if problem.errno != errno.EADDRNOTAVAIL:
+            raise
+        return False
     finally:
         any_socket.close()
-    return bool(int.from_bytes(request[16:18], "little") & IFF_UP)
+    return True
 
 
 def add_loopback_address(address: bytes) -> None:

@@ -72,8 +72,10 @@ def judge(records: bytes, wait: int, *, forked: bool, ended_by: int, timed_out: 
         if 128 < code <= 128 + 64:
             return Outcome(code, "signal", code - 128, child_pid=pid)
         return Outcome(code, "exit", child_pid=pid)
-    if ended_by or os.WIFSIGNALED(wait):
-        signum = ended_by or os.WTERMSIG(wait)
+    last = os.waitstatus_to_exitcode(wait)
+    early = last - 128 if forked and last > 128 else -last  # the command was killed before it was executed, or bubblewrap was
+    if ended_by or early > 0:
+        signum = ended_by or early
         return Outcome(128 + signum, "signal", signum, started=forked, child_pid=pid)
     if not forked:
         return Outcome(FAILED, "setup", started=False, stderr=escaped(text), child_pid=pid)

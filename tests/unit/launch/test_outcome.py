@@ -41,6 +41,8 @@ NOT_FOUND = b"bwrap: execvp x: No such file or directory\n"
         ({"records": PID, "wait": 1 << 8, "text": NOT_FOUND}, 127, "not-found", 0, False),
         ({"records": PID, "wait": 1 << 8, "text": b"bwrap: execvp x: Permission denied\n"}, 126, "not-executable", 0, False),
         ({"records": PID, "wait": signal.SIGTERM, "forked": False}, 143, "signal", 15, False),
+        ({"records": PID, "wait": 143 << 8}, 143, "signal", 15, True),  # between fork and exec
+        ({"records": PID, "wait": 143 << 8, "forked": False}, 125, "setup", 0, False),
     ],
 )
 def test_judgement(given, status, reason, signum, started):
