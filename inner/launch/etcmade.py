@@ -33,9 +33,9 @@ if TYPE_CHECKING:
         str, int, bytes | str | None
     ]  # path below /etc, mode; bytes of a file, target of a link, None: a folder
 
-MOST = 32  # folders, of some 1.5M: git's settings may be others in each project, and a plan whose folder goes is made anew
+MOST = 32  # folders, of some 500K: git's settings may be others in each project, and a plan whose folder goes is made anew
 MACHINES = ETC
-SMALL = 512  # entries of a folder of the machine's that is copied, and
+SMALL = 128  # entries of a folder of the machine's that is copied, and
 BYTES = 1 << 20  # of their contents
 FORGOTTEN = 3600  # seconds after which a draft is nobody's
 

@@ -135,6 +135,7 @@ for part in range(10):
 """
 
 
+@pytest.mark.slow
 def test_more_than_are_looked_at_are_not_cut_in_silence_and_nothing_is_lost(machine):
     project = machine.project()
     (project / "loose.py").write_text(LOOSE)
