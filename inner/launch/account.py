@@ -142,7 +142,7 @@ class Account:
         if self.kept and not self._rotated:
             self._rotated = True
             state, _, own = self.folder.rpartition("/runs/")
-            from inner.launch import removal  # while bubblewrap is busy
+            from inner.launch import removal
 
             removal.rotate(state, self.most, newest=own)
 

@@ -104,11 +104,13 @@ class Guarding:
                 from inner.launch.inspection import Inspection
                 from inner.launch.owing import Owing
 
-                self.inspection = Inspection(self.guard, place, self.folder, self.warn, self.progress)
+                self.inspection = Inspection(
+                    self.guard, place, self.folder, self.warn, self.progress, thorough=self.thorough, cache=self.cache
+                )
                 made = self.hold.made if self.hold is not None else None
                 owing = Owing(self.hold, self.held, self.folder, self.guard)
                 owing.begin(began)
-                self.inspection.run(began, made, thorough=self.thorough, cache=self.cache)
+                self.inspection.run(began, made)
                 owing.end(began, self.inspection.again)
         finally:
             if self.hold is not None:

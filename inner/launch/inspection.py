@@ -32,15 +32,23 @@ class Inspection:
     findings: Findings
 
     def __init__(
-        self, guard: Guard, place: str, folder: str, warn: Callable[[str], None], progress: Callable[[str], None] | None
+        self,
+        guard: Guard,
+        place: str,
+        folder: str,
+        warn: Callable[[str], None],
+        progress: Callable[[str], None] | None,
+        *,
+        thorough: bool,
+        cache: str,
     ) -> None:
-        """`place`: where the project is by now, "" when nobody knows."""
+        """`place`: where the project is by now, "" when nobody knows. `thorough`, `cache`: see `aftermath.look`."""
         self.guard, self.place, self.folder, self.warn, self.progress = guard, place, folder, warn, progress
         self.brought: tuple[Brought, ...] = ()
         self.looking: Progress | None = None
         self.enough = False
-        self.thorough, self.cache = True, ""
-        self.handler: Any = _signal.SIG_IGN
+        self.thorough, self.cache = thorough, cache
+        self.handler: Any = _signal.getsignal(_signal.SIGINT)
 
     def pressed(self) -> None:
         """Ctrl-C, which ends the look once that was offered: one that was meant for the command must not."""
@@ -51,10 +59,8 @@ class Inspection:
             self.looking(seen)
         return self.enough
 
-    def run(self, began: int, made: Mapping[str, tuple[int, int]] | None, *, thorough: bool, cache: str) -> None:
+    def run(self, began: int, made: Mapping[str, tuple[int, int]] | None) -> None:
         """Of what changed since then; `made`: what the placeholders are."""
-        self.thorough, self.cache = thorough, cache
-        self.handler = _signal.getsignal(_signal.SIGINT)
         project = self.guard.project
         if self.place not in (project, ""):
             self.warn(f"the project is `{self.place}` by now: it was moved while the box was there")
