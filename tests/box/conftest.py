@@ -1,11 +1,15 @@
-"""The fixture `home`: a project to stand in, and inner's folders beside it; `project`: one with a home of its own. `place`: an empty one for a home where inner has been."""
+"""The fixture `home`: a project to stand in, and inner's folders beside it; `project`: one with a home of its own. `place`: an empty one for a home where inner has been. `screen`:
+a pane of a terminal, with a home and a project."""
 
 from __future__ import annotations
+
+import subprocess
 
 import lived
 import pytest
 from projects import Machine
 from reviewed import BACKENDS, World
+from screens import Screen
 
 
 @pytest.fixture
@@ -47,3 +51,13 @@ def machine(place):
 def world(request, place):
     """For tests of a review: by everybody who keeps changes apart. Where the word means another world, that file has its own."""
     return World(place, request.param)
+
+
+@pytest.fixture
+def screen(tmp_path):
+    for name in ("home", "project"):
+        (tmp_path / name).mkdir()
+    made = Screen(tmp_path, tmp_path / "home")
+    made.project = tmp_path / "project"
+    yield made
+    subprocess.run(["tmux", "-S", made.socket, "kill-server"], capture_output=True, timeout=30, check=False)

@@ -12,21 +12,10 @@ import time
 
 import pytest
 from program import INNER, ROOT, inner
-from screens import Screen
 
 pytestmark = pytest.mark.box
 
 HANDLED = "trap 'exit 3' INT; echo begun; while :; do sleep 0.05; done"
-
-
-@pytest.fixture
-def screen(tmp_path):
-    for name in ("home", "project"):
-        (tmp_path / name).mkdir()
-    made = Screen(tmp_path, tmp_path / "home")
-    made.project = tmp_path / "project"
-    yield made
-    subprocess.run(["tmux", "-S", made.socket, "kill-server"], capture_output=True, timeout=30, check=False)
 
 
 def loop(screen, *command, before="while true", name="loop"):

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import time
 
 import pytest
 from program import INNER
-from screens import WAIT, Screen
+from screens import WAIT
 
 pytestmark = pytest.mark.box
-
-
-@pytest.fixture
-def screen(tmp_path):
-    for name in ("home", "project"):
-        (tmp_path / name).mkdir()
-    made = Screen(tmp_path, tmp_path / "home")
-    made.project = tmp_path / "project"
-    yield made
-    subprocess.run(["tmux", "-S", made.socket, "kill-server"], capture_output=True, timeout=30)
 
 
 def test_a_shell_with_its_job_control_and_back(screen):
